@@ -1,0 +1,72 @@
+"""Activations. Backwards take the output y where y is enough, else the input x."""
+
+import numpy as np
+
+
+def f64(x):
+    return np.asarray(x, dtype=np.float64)
+
+
+def exp(x):
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(f64(x)))
+
+
+def exp_backward(dy, y):  # y = exp(x)
+    return f64(dy) * f64(y)
+
+
+def relu(x):
+    return np.asarray(np.maximum(f64(x), 0.0))  # NaN stays NaN
+
+
+def relu_backward(dy, y):  # y = max(x, 0)
+    return np.where(f64(y) <= 0, 0.0, f64(dy))
+
+
+def sigmoid(x):
+    x = f64(x)
+    e = np.exp(-np.abs(x))  # never overflows
+    return np.asarray(np.where(x >= 0, 1.0, e) / (1.0 + e))
+
+
+def sigmoid_backward(dy, y):  # y = 1 / (1 + exp(-x))
+    y = f64(y)
+    return f64(dy) * y * (1.0 - y)
+
+
+def tanh(x):
+    return np.asarray(np.tanh(f64(x)))
+
+
+def tanh_backward(dy, y):  # y = tanh(x)
+    return f64(dy) * (1.0 - f64(y) ** 2)
+
+
+def softplus(x, *, beta=1.0, threshold=20.0):
+    x = f64(x)
+    return np.where(beta * x > threshold, x, np.logaddexp(0.0, beta * x) / beta)
+
+
+def softplus_backward(dy, x, *, beta=1.0, threshold=20.0):  # y = log(1 + exp(beta x)) / beta
+    bx = beta * f64(x)
+    return f64(dy) * np.where(bx > threshold, 1.0, sigmoid(bx))
+
+
+def leaky_relu(x, *, negative_slope=0.01):
+    x = f64(x)
+    return np.where(x > 0, x, negative_slope * x)
+
+
+def leaky_relu_backward(dy, x, *, negative_slope=0.01):  # y = x if x > 0 else slope * x
+    return f64(dy) * np.where(f64(x) > 0, 1.0, negative_slope)
+
+
+def elu(x, *, alpha=1.0):
+    x = f64(x)
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+
+
+def elu_backward(dy, x, *, alpha=1.0):  # y = x if x > 0 else alpha * (exp(x) - 1)
+    x = f64(x)
+    return f64(dy) * np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))

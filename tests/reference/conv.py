@@ -1,0 +1,76 @@
+"""Convolution, and the matrix of its patches."""
+
+import numpy as np
+
+from ._window import Window, pair
+from .activation import f64, relu, sigmoid, tanh
+
+_ACTIVATIONS = {None: lambda y: y, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}
+
+
+def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
+    """y[n,k,oh,ow] = b[k] + sum_crs x[n,c, oh*stride + r*dilation - pad, ...] w[k,c,r,s]
+
+    x (N, C, H, W), w (K, C / groups, R, S), b (K,) -> y (N, K, OH, OW)
+    """
+    x, w = f64(x), f64(w)
+    win = Window(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    xg = np.split(win.pad(x), groups, axis=1)
+    wg = np.split(w, groups, axis=0)
+    y = np.concatenate(
+        [
+            sum(
+                np.einsum("nchw,kc->nkhw", xp[tap], wk[:, :, r, s])
+                for r, s, tap in win.taps()
+            )
+            for xp, wk in zip(xg, wg, strict=True)
+        ],
+        axis=1,
+    )
+    if b is not None:
+        y = y + f64(b)[:, None, None]
+    return _ACTIVATIONS[activation](y)
+
+
+def conv2d_backward(
+    dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, needs=(True, True, True)
+):  # y[oh,ow] = b + sum_rs x_padded[tap(r, s, oh, ow)] w[r,s]
+    dy, x, w = f64(dy), f64(x), f64(w)
+    win = Window(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    xp = win.pad(x)
+    dxp, dw = np.zeros_like(xp), np.zeros_like(w)
+    c, k = x.shape[1] // groups, w.shape[0] // groups
+    for g in range(groups):
+        cs, ks = slice(g * c, (g + 1) * c), slice(g * k, (g + 1) * k)
+        for r, s, tap in win.taps():
+            dxp[:, cs][tap] += np.einsum("nkhw,kc->nchw", dy[:, ks], w[ks, :, r, s])
+            dw[ks, :, r, s] = np.einsum("nkhw,nchw->kc", dy[:, ks], xp[:, cs][tap])
+    return (
+        np.ascontiguousarray(win.inside(dxp)) if needs[0] else None,
+        dw if needs[1] else None,
+        np.sum(dy, axis=(0, 2, 3)) if needs[2] else None,
+    )
+
+
+def im2col(x, kernel_size, *, stride=1, padding=0, dilation=1):
+    """x (N, C, H, W) -> cols (N, C * R * S, OH * OW)"""
+    x = f64(x)
+    n, c = x.shape[:2]
+    win = Window(x.shape[2:], kernel_size, stride, padding, dilation)
+    xp = win.pad(x)
+    cols = np.empty((n, c, *win.kernel, *win.output))
+    for r, s, tap in win.taps():
+        cols[:, :, r, s] = xp[tap]
+    return cols.reshape(n, c * win.kernel[0] * win.kernel[1], win.output[0] * win.output[1])
+
+
+def col2im(cols, output_size, kernel_size, *, stride=1, padding=0, dilation=1):
+    """The transpose of im2col: cols (N, C * R * S, OH * OW) -> x (N, C, H, W), overlaps summed"""
+    cols = f64(cols)
+    win = Window(pair(output_size), kernel_size, stride, padding, dilation)
+    n, c = cols.shape[0], cols.shape[1] // (win.kernel[0] * win.kernel[1])
+    cols = cols.reshape(n, c, *win.kernel, *win.output)
+    xp = np.zeros((n, c, *win.padded))
+    for r, s, tap in win.taps():
+        xp[tap] += cols[:, :, r, s]
+    return np.ascontiguousarray(win.inside(xp))
