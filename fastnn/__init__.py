@@ -20,7 +20,7 @@ from .config import (
 )
 from .random import manual_seed
 
-__version__ = "0.1.0"
+from ._version import __version__
 
 # Loaded on first use, so that `import fastnn` stays quick.
 _LAZY_MODULES = ("checkpoint", "cli", "data", "functional", "models", "nn", "optim", "training")

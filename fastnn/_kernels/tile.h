@@ -1,0 +1,65 @@
+/* The register tile that GEMM and every direction of convolution share.
+ *
+ *   C[i, j] = init[i, j] + sum_{q < spans} sum_{p < length} A(q, p, i) * B[q * length + p, j]
+ *
+ * with A(q, p, i) = a[span[q] + p * a_step + row[i]] and rows of B b_step apart. Rows of A are
+ * reached through a table of offsets and the inner dimension through a list of equally long
+ * spans, so that one body serves
+ *
+ *   GEMM                  one span of K;         rows: i * lda
+ *   conv forward          spans: kernel rows;    rows: pixels of the padded image
+ *   conv backward data    spans: kernel taps;    rows: pixels of the padded output gradient
+ *   conv backward weight  spans: output rows;    rows: positions in a kernel row,
+ *                                                a_step: from one output pixel to the next
+ *
+ * init is C itself (accumulate), a bias (init_row all zero) or NULL (zero). All offsets and
+ * steps are in elements. A tile is rows x (vecs * VLEN); sums over p and q run in order.
+ */
+#ifndef FASTNN_TILE_H
+#define FASTNN_TILE_H
+
+#include "vec.h"
+
+/* TILE_ROWS x TILE_VECS accumulators, TILE_VECS vectors of B and one broadcast of A must fit
+ * the register file: 28 + 2 + 1 of 32, or 12 + 2 + 1 of 16. */
+#define TILE_VECS 2
+#if VEC_REGISTERS == 32
+#define TILE_ROWS 14
+#else
+#define TILE_ROWS 6
+#endif
+#define TILE_MAX_WIDTH (TILE_VECS * VLEN_f32) /* columns of the widest tile */
+
+typedef struct {
+    const void *a;
+    const ptrdiff_t *row;
+    const ptrdiff_t *span;
+    ptrdiff_t spans, length, a_step;
+    const void *b;
+    ptrdiff_t b_step;
+    const void *init;
+    const ptrdiff_t *init_row;
+    void *c;
+    const ptrdiff_t *c_row;
+} tile_t;
+
+#define DT f32
+#define REAL float
+#include "tile.inc.h"
+#undef DT
+#undef REAL
+
+#define DT f64
+#define REAL double
+#include "tile.inc.h"
+#undef DT
+#undef REAL
+
+/* rows <= TILE_ROWS; vecs 1 or 2; itemsize 4 (float) or 8 (double). */
+static inline void tile_run(const tile_t *t, size_t itemsize, int rows, int vecs)
+{
+    if (itemsize == sizeof(float)) tile_run_f32(t, rows, vecs);
+    else tile_run_f64(t, rows, vecs);
+}
+
+#endif

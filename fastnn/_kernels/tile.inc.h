@@ -1,0 +1,72 @@
+/* The register tile, written over REAL (float or double) and DT (f32 or f64); see tile.h. */
+
+#define V VEC_CAT(v, DT)
+#define VU VEC_CAT(VEC_CAT(v, DT), u)
+#define VLEN VEC_CAT(VLEN, DT)
+#define TILE_BODY VEC_CAT(tile_body, DT)
+#define TILE_RUN VEC_CAT(tile_run, DT)
+
+/* rows and vecs are constants at every call, so the accumulators live in registers. */
+ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs)
+{
+    V acc[TILE_ROWS][TILE_VECS];
+    const REAL *row[TILE_ROWS];
+    const REAL *init = (const REAL *)t->init;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+        for (int j = 0; j < vecs; j++)
+            acc[i][j] = init ? (V) * (const VU *)(init + t->init_row[i] + j * VLEN) : (V){0};
+    }
+    const REAL *b = (const REAL *)t->b;
+    const ptrdiff_t length = t->length, a_step = t->a_step, b_step = t->b_step;
+    for (ptrdiff_t q = 0; q < t->spans; q++) {
+        const REAL *a = (const REAL *)t->a + t->span[q];
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) row[i] = a + t->row[i];
+        ptrdiff_t at = 0;
+        for (ptrdiff_t p = 0; p < length; p++) {
+            V bv[TILE_VECS];
+#pragma GCC unroll 2
+            for (int j = 0; j < vecs; j++) bv[j] = *(const VU *)(b + j * VLEN);
+#pragma GCC unroll 16
+            for (int i = 0; i < rows; i++) {
+                const V av = row[i][at] - (V){0};
+#pragma GCC unroll 2
+                for (int j = 0; j < vecs; j++) acc[i][j] += av * bv[j];
+            }
+            b += b_step;
+            at += a_step;
+        }
+    }
+    REAL *c = (REAL *)t->c;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+        for (int j = 0; j < vecs; j++) *(VU *)(c + t->c_row[i] + j * VLEN) = acc[i][j];
+    }
+}
+
+#define TILE_CASE(rows)                                    \
+    case rows:                                             \
+        if (vecs == 2) TILE_BODY(t, rows, 2);              \
+        else TILE_BODY(t, rows, 1);                        \
+        break;
+
+static __attribute__((noinline)) void TILE_RUN(const tile_t *t, int rows, int vecs)
+{
+    switch (rows) {
+        TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
+#if TILE_ROWS > 6
+        TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10)
+        TILE_CASE(11) TILE_CASE(12) TILE_CASE(13) TILE_CASE(14)
+#endif
+    }
+}
+
+#undef V
+#undef VU
+#undef VLEN
+#undef TILE_BODY
+#undef TILE_RUN
+#undef TILE_CASE

@@ -1,0 +1,31 @@
+"""Differentiable operations: torch.nn.functional's names, arguments and defaults.
+
+Every function takes Tensors or anything ``np.asarray`` takes, computes with ``fastnn.kernels``
+and records its backward on the tape (``autograd.record``). A backward computes the gradients of
+those parents that require one, and no others. Backwards stand below the line they differentiate.
+"""
+
+from .activation import (
+    elu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    tanh,
+)
+from .classification import cross_entropy, nll_loss
+from .conv import conv2d, fold, unfold
+from .dropout import dropout
+from .linear import linear
+from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
+from .pool import avg_pool2d, max_pool2d
+from .shape import flatten, one_hot
+
+__all__ = [
+    "avg_pool2d", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv2d",
+    "cross_entropy", "dropout", "elu", "flatten", "fold", "l1_loss", "leaky_relu", "linear",
+    "log_softmax", "max_pool2d", "mse_loss", "nll_loss", "one_hot", "relu", "sigmoid", "softmax",
+    "softplus", "tanh", "unfold",
+]  # fmt: skip

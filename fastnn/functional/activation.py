@@ -1,0 +1,94 @@
+"""Activations and softmax. ``inplace`` is accepted because torch's signature has it, and changes
+nothing: inputs are never modified."""
+
+import warnings
+
+from .. import kernels
+from ..autograd import as_tensor, record
+
+
+def relu(input, inplace=False):
+    """y = max(x, 0), any shape; NaN stays NaN."""
+    return as_tensor(input).relu()
+
+
+def sigmoid(input):
+    """y = 1 / (1 + exp(-x)), any shape."""
+    return as_tensor(input).sigmoid()
+
+
+def tanh(input):
+    """y = tanh(x), any shape."""
+    return as_tensor(input).tanh()
+
+
+def softplus(input, beta=1.0, threshold=20.0):
+    """y = log(1 + exp(beta x)) / beta, and y = x where beta x > threshold; any shape."""
+    x = as_tensor(input)
+    xd = x.data
+    y = kernels.softplus(xd, beta=beta, threshold=threshold)
+
+    def backward(dy):
+        return (kernels.softplus_backward(dy, xd, beta=beta, threshold=threshold),)
+
+    return record(y, (x,), backward)
+
+
+def leaky_relu(input, negative_slope=0.01, inplace=False):
+    """y = x where x > 0, else negative_slope x; any shape."""
+    x = as_tensor(input)
+    xd = x.data
+    y = kernels.leaky_relu(xd, negative_slope=negative_slope)
+
+    def backward(dy):
+        return (kernels.leaky_relu_backward(dy, xd, negative_slope=negative_slope),)
+
+    return record(y, (x,), backward)
+
+
+def elu(input, alpha=1.0, inplace=False):
+    """y = x where x > 0, else alpha (exp(x) - 1); any shape. Clevert et al. 2016,
+    arXiv:1511.07289."""
+    x = as_tensor(input)
+    xd = x.data
+    y = kernels.elu(xd, alpha=alpha)
+
+    def backward(dy):
+        return (kernels.elu_backward(dy, xd, alpha=alpha),)
+
+    return record(y, (x,), backward)
+
+
+def _axis(op, dim, x):
+    """The axis to normalise over; torch's choice, and its warning, where none was given."""
+    if dim is None:
+        dim = 0 if x.data.ndim in (0, 1, 3) else 1
+        warnings.warn(
+            f"{op}: dim was not given; {dim} is assumed for {x.data.ndim}-d input. Pass dim=",
+            stacklevel=3,
+        )
+    return dim
+
+
+def softmax(input, dim=None):
+    """y_i = exp(x_i) / sum_j exp(x_j) along axis `dim`, any shape."""
+    x = as_tensor(input)
+    axis = _axis("softmax", dim, x)
+    y = kernels.softmax(x.data, axis=axis)
+
+    def backward(dy):
+        return (kernels.softmax_backward(dy, y, axis=axis),)
+
+    return record(y, (x,), backward)
+
+
+def log_softmax(input, dim=None):
+    """y_i = x_i - log(sum_j exp(x_j)) along axis `dim`, any shape."""
+    x = as_tensor(input)
+    axis = _axis("log_softmax", dim, x)
+    y = kernels.log_softmax(x.data, axis=axis)
+
+    def backward(dy):
+        return (kernels.log_softmax_backward(dy, y, axis=axis),)
+
+    return record(y, (x,), backward)

@@ -1,0 +1,55 @@
+"""The fully connected layer."""
+
+from .. import kernels
+from ..autograd import as_tensor, record
+
+
+def linear(input, weight, bias=None):
+    """y = x W^T + b.
+
+    input (..., D), weight (K, D), bias (K,) or None -> (..., K); one float dtype (plain arrays
+    are cast to the weight's). Raises ValueError where the shapes do not fit.
+    """
+    w = as_tensor(weight)
+    x = as_tensor(input, w)
+    xd, wd = x.data, w.data
+    if wd.ndim != 2:
+        raise ValueError(f"linear: weight must be 2-d (out, in), got shape {wd.shape}")
+    shape = xd.shape
+    k, d = wd.shape
+    if not shape or shape[-1] != d:
+        got = shape[-1] if shape else "no"
+        raise ValueError(
+            f"linear: weight has {d} input features, input has {got} "
+            f"(input: {shape}, weight: {wd.shape})"
+        )
+    two_d = len(shape) == 2
+    if not two_d:
+        rows = 1
+        for size in shape[:-1]:
+            rows *= size
+        xd = xd.reshape(rows, d)
+    if bias is None:
+        b, bd, parents = None, None, (x, w)
+    else:
+        b = as_tensor(bias, w)
+        bd, parents = b.data, (x, w, b)
+        if bd.shape != (k,):
+            raise ValueError(f"linear: bias must have shape ({k},), got {bd.shape}")
+    y = kernels.gemm(xd, wd, trans_b=True, bias=bd)
+
+    def backward(dy):
+        if not two_d:
+            dy = dy.reshape(rows, k)
+        dx = dw = None
+        if x.requires_grad:
+            dx = kernels.gemm(dy, wd)
+            if not two_d:
+                dx = dx.reshape(shape)
+        if w.requires_grad:
+            dw = kernels.gemm(dy, xd, trans_a=True)
+        if b is None:
+            return dx, dw
+        return dx, dw, kernels.sum(dy, axis=0) if b.requires_grad else None
+
+    return record(y if two_d else y.reshape(*shape[:-1], k), parents, backward)

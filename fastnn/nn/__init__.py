@@ -1,0 +1,25 @@
+"""Modules: torch.nn's names, arguments, defaults, repr and state_dict keys."""
+
+import sys as _sys
+
+from .. import functional
+from . import init, utils
+from .activation import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from .containers import ModuleDict, ModuleList, Sequential
+from .conv import Conv2d
+from .dropout import Dropout
+from .linear import Linear
+from .loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
+from .module import Module, Parameter
+from .pool import AvgPool2d, MaxPool2d
+from .shape import Flatten, Identity
+
+# `import fastnn.nn.functional as F`, as PyTorch users write it.
+_sys.modules[__name__ + ".functional"] = functional
+
+__all__ = [
+    "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "Conv2d", "CrossEntropyLoss", "Dropout", "ELU",
+    "Flatten", "Identity", "L1Loss", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d",
+    "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid",
+    "Softmax", "Softplus", "Tanh", "functional", "init", "utils",
+]  # fmt: skip

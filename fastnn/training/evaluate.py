@@ -1,0 +1,77 @@
+"""Running a model without training it: `evaluate` on labelled data, `predict` on inputs."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from ..autograd import Tensor, no_grad
+from .batches import as_loader, split_batch
+from .metrics import RunningMeans, resolve_loss, resolve_metrics
+
+
+@contextmanager
+def inference(model):
+    """Evaluation mode and no tape inside; afterwards every module is in the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def evaluate(model, data, *, loss=None, metrics=("accuracy",), batch_size=256):
+    """Mean loss and metrics of `model` over `data`, as a dict of floats.
+
+    data: a DataLoader, a dataset, or a tuple of arrays (inputs, targets); loss and metrics as in
+    `fit`. The model runs in evaluation mode, without a tape, and returns to its own mode.
+    """
+    loader = as_loader(data, batch_size, shuffle=False, owner="evaluate")
+    return run_evaluation(model, loader, resolve_loss(loss), resolve_metrics(metrics))
+
+
+def run_evaluation(model, loader, loss, metrics):
+    """`evaluate` with everything resolved; `fit` calls it once an epoch."""
+    means = RunningMeans()
+    with inference(model):
+        for batch in loader:
+            inputs, target = split_batch(batch, "evaluate")
+            output = model(*inputs)
+            means.add(batch_numbers(loss(output, target), output, target, metrics), len(target))
+    if not means.count:
+        raise ValueError("evaluate: the data has no samples")
+    return means.means()
+
+
+def batch_numbers(loss, output, target, metrics):
+    """{"loss": ..., metric: ...} of one batch as Python floats."""
+    numbers = {"loss": float(loss)}
+    if metrics:
+        output = output.data if isinstance(output, Tensor) else output
+        for name, metric in metrics.items():
+            numbers[name] = float(metric(output, target))
+    return numbers
+
+
+def predict(model, x, *, batch_size=256):
+    """The model's outputs for inputs `x`, as one array: ``concatenate(model(x_batch))``.
+
+    x: an array (N, ...), or a tuple of such arrays for a model of several inputs. Evaluation
+    mode, no tape; the model returns to its own mode. Class numbers: ``predict(...).argmax(1)``.
+    """
+    inputs = tuple(np.asarray(a) for a in x) if isinstance(x, tuple) else (np.asarray(x),)
+    lengths = {len(a) if a.ndim else None for a in inputs}
+    if len(lengths) != 1 or None in lengths:
+        raise ValueError(
+            f"predict: inputs need a common first axis, got {[a.shape for a in inputs]}"
+        )
+    if batch_size < 1:
+        raise ValueError(f"predict: batch_size must be >= 1, got {batch_size}")
+    with inference(model):
+        outputs = [
+            np.asarray(model(*(a[i : i + batch_size] for a in inputs)))
+            for i in range(0, max(lengths.pop(), 1), batch_size)
+        ]
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)

@@ -1,0 +1,73 @@
+"""`plot_history`: loss and metrics over the epochs, as a picture."""
+
+_TRAIN, _VALIDATION, _INK, _GRID = "#9aa5b1", "#1565c0", "#2b2f33", "#e4e7ea"
+
+
+def plot_history(history, path, *, title=None, dpi=144):
+    """Draw loss and accuracy (or the first metric) for training and validation data to `path`.
+
+    history: what `fit` returned. The file's ending chooses the format (png, svg, pdf). Needs
+    matplotlib; draws off screen, without pyplot, so figures of the caller are left alone.
+    Raises ImportError naming the extra where matplotlib is missing.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("plot_history needs matplotlib: pip install 'fastnn[plot]'") from None
+
+    if not history.get("loss"):
+        raise ValueError("plot_history: the history is empty")
+    names = [n for n in history if n != "lr" and not n.startswith("val_")]
+    names = ["loss", *[n for n in names if n != "loss"][:1]]
+    figure = Figure(figsize=(4.6 * len(names), 3.6), dpi=dpi, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        _panel(axes, history, name)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=_INK)
+    figure.savefig(path, facecolor="white")
+
+
+def _panel(axes, history, name):
+    """One quantity: training in grey, validation in blue with its best epoch marked."""
+    from matplotlib.ticker import (
+        FuncFormatter,
+        LogLocator,
+        MaxNLocator,
+        NullLocator,
+        PercentFormatter,
+    )
+
+    values, validation = history[name], history.get(f"val_{name}")
+    epochs = range(1, len(values) + 1)
+    dots = {"marker": "o", "markersize": 4} if len(values) < 3 else {}
+    axes.plot(epochs, values, color=_TRAIN, linewidth=1.8, label="training", **dots)
+    if validation:
+        axes.plot(epochs, validation, color=_VALIDATION, linewidth=2.2, label="validation", **dots)
+        best = history.best_epoch(f"val_{name}")
+        text = f"{validation[best]:.2%}" if "acc" in name else f"{validation[best]:.4f}"
+        axes.plot(best + 1, validation[best], "o", color=_VALIDATION, markersize=7,
+                  markeredgecolor="white", markeredgewidth=1.5, zorder=5,
+                  label=f"best: {text} (epoch {best + 1})")  # fmt: skip
+
+    shown = [v for v in (*values, *(validation or ())) if v == v]
+    rises = "acc" in name
+    if rises:
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_ylim(top=min(1.0, max(shown)) + 0.04 * (1.0 - min(shown)) + 1e-3)
+    elif min(shown) > 0 and max(shown) > 8 * min(shown):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_title(name.replace("_", " "), loc="left", fontsize=11, color=_INK)
+    axes.set_xlabel("epoch", color=_INK)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(axis="y", color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_TRAIN)
+    axes.tick_params(length=0, colors=_INK, labelsize=9)
+    axes.legend(frameon=False, fontsize=9, labelcolor=_INK,
+                loc="lower right" if rises else "upper right")  # fmt: skip
