@@ -1,10 +1,9 @@
 """Tensors that record what is computed with them, and the pass that differentiates it.
 
-    grad_mode.py   whether operations are recorded
-    tape.py        Node, and the backward pass over any acyclic graph
-    tensor.py      Tensor, record (how every operation enters the tape), as_tensor
-    arithmetic.py  elementwise.py  linalg.py  reduce.py  shape.py    Tensor's methods, by family
-    gradcheck.py   analytic against numeric derivatives
+grad_mode.py: whether operations are recorded. tape.py: Node, and the backward pass over any
+acyclic graph. tensor.py: Tensor, and record, how every operation enters the tape. arithmetic.py,
+elementwise.py, linalg.py, reduce.py, shape.py: Tensor's methods, by family. gradcheck.py:
+analytic against numeric derivatives.
 """
 
 from . import arithmetic, elementwise, linalg, reduce  # noqa: F401  (each adds Tensor's methods)

@@ -29,7 +29,7 @@ def gradcheck(fn, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, *, raise_exception=Tru
             continue
         analytic = _analytic_jacobians(output, [x for _, x in checked])
         for (i, x), exact in zip(checked, analytic, strict=True):
-            numeric = _numeric_jacobian(fn, inputs, o, x, eps)
+            numeric = _numeric_jacobian(fn, inputs, o, output.data.size, x, eps)
             off = ~np.isclose(exact, numeric, rtol=rtol, atol=atol, equal_nan=True)
             if not off.any():
                 continue
@@ -64,12 +64,12 @@ def _analytic_jacobians(output, inputs):
     return jacobians
 
 
-def _numeric_jacobian(fn, inputs, o, x, eps):
-    """-> (output.size, x.size), column by column; x.data is a copy meanwhile"""
+def _numeric_jacobian(fn, inputs, o, rows, x, eps):
+    """-> (rows, x.size) for output o of `rows` elements; x.data is a copy meanwhile"""
     original = x.data
+    jacobian = np.zeros((rows, original.size))
     x.data = original.copy()
     try:
-        columns = []
         for j in range(original.size):
             ends = []
             for step in (eps, -eps):
@@ -77,7 +77,7 @@ def _numeric_jacobian(fn, inputs, o, x, eps):
                 with no_grad():
                     ends.append(_outputs(fn, inputs)[o].data.ravel().astype(np.float64))
             x.data.flat[j] = original.flat[j]
-            columns.append((ends[0] - ends[1]) / (2 * eps))
-        return np.stack(columns, axis=1)
+            jacobian[:, j] = (ends[0] - ends[1]) / (2 * eps)
+        return jacobian
     finally:
         x.data = original

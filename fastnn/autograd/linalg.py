@@ -1,5 +1,7 @@
 """Matrix products."""
 
+import math
+
 from .. import kernels
 from .arithmetic import _operands, _sum_to
 from .tensor import method, record
@@ -13,6 +15,7 @@ def matmul(x, y):
     x, y = _operands(x, y)
     a, b = x.data, y.data
     x_wanted, y_wanted = x.requires_grad, y.requires_grad
+    out = kernels.matmul(a, b)
     if a.ndim == 2 and b.ndim == 2:
 
         def backward(dy):  # out = x y
@@ -21,9 +24,7 @@ def matmul(x, y):
                 kernels.gemm(a, dy, trans_a=True) if y_wanted else None,
             )
 
-        return record(kernels.gemm(a, b), (x, y), backward)
-
-    out = kernels.matmul(a, b)
+        return record(out, (x, y), backward)
 
     def stacked_backward(dy):  # out = x y
         row, column = a.ndim == 1, b.ndim == 1
@@ -37,14 +38,18 @@ def matmul(x, y):
         if x_wanted:
             dx = _sum_to(kernels.matmul(dy, columns.swapaxes(-1, -2)), rows.shape).reshape(a.shape)
         if y_wanted and columns.ndim == 2:  # one matrix for the whole stack: one product
-            dcolumns = kernels.gemm(
-                rows.reshape(-1, rows.shape[-1]), dy.reshape(-1, dy.shape[-1]), trans_a=True
-            ).reshape(b.shape)
+            dcolumns = kernels.gemm(_tall(rows), _tall(dy), trans_a=True).reshape(b.shape)
         elif y_wanted:
             dcolumns = _sum_to(kernels.matmul(rows.swapaxes(-1, -2), dy), b.shape)
         return dx, dcolumns
 
     return record(out, (x, y), stacked_backward)
+
+
+def _tall(stack):
+    """(..., M, N) -> (prod(...) M, N)"""
+    *lead, n = stack.shape
+    return stack.reshape(math.prod(lead), n)
 
 
 @method("__rmatmul__")

@@ -119,8 +119,7 @@ def seed(tensor, gradient, op):
     if gradient is None:
         if data.size != 1:
             raise RuntimeError(
-                f"{op}: only a scalar has an implicit gradient of 1; give one of shape "
-                f"{data.shape}"
+                f"{op}: only a scalar has an implicit gradient of 1; give one of shape {data.shape}"
             )
         return np.ones_like(data)
     gradient = np.asarray(gradient, dtype=data.dtype)

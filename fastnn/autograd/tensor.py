@@ -178,8 +178,8 @@ def record(out, parents, backward):
     parents: a tuple of Tensors. backward(dy): dy = d(loss) / d(out), an array of out's shape and
     dtype, possibly shared or a view, so never to be written to -> a tuple with an array of the
     parent's shape, or None, for every parent; what it returns for a parent that requires no
-    gradient is not looked at. Whatever `backward` closes over lives until the backward pass: let that be
-    the arrays it needs and no others.
+    gradient is not looked at. What `backward` closes over lives until the backward pass: let it
+    be the arrays that it needs and no others.
     """
     tensor = _new(Tensor)
     tensor.data = out
