@@ -137,6 +137,17 @@ def test_bce_with_logits_is_stable(dtype):
         np.testing.assert_allclose(np.abs(leaf.grad), slope, atol=1e-6)
 
 
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("op", LOSSES)
+def test_scalars_and_nothing(op, reduction):
+    check_gradient(lambda x, t: op(x, t, reduction=reduction), np.array(0.3), np.array(0.8))
+    x = Tensor(np.empty((0, 3)), requires_grad=True)
+    y = op(x, np.empty((0, 3)), reduction=reduction)
+    assert y.tolist() == [] if reduction == "none" else (y.item() == 0) == (reduction == "sum")
+    y.sum().backward()
+    assert x.grad.shape == (0, 3)
+
+
 def test_nan_propagates():
     for op in LOSSES:
         assert np.isnan(op([np.nan, 0.5], [0.0, 1.0]).item())

@@ -100,6 +100,7 @@ def test_gains():
         ),
         (lambda: init.zeros_(np.empty(3, int)), TypeError, "constant_: .* of floats, got int64"),
         (lambda: init.normal_([1.0]), TypeError, "normal_: .* of floats, got list"),
+        (lambda: init.kaiming_normal_([1.0]), TypeError, "kaiming_normal_: .* floats, got list"),
     ],
 )  # fmt: skip
 def test_errors(call, error, message):

@@ -33,10 +33,8 @@ def _record(loss, x, t, reduction, dloss_dx, dloss_dt, total=None):
     """Reduce the element-wise `loss`; dloss_dx() and dloss_dt() give its derivatives. "mean"
     divides by `total`, or the number of elements."""
     if total is None:
-        total = loss.size
-    y = loss
-    if reduction != "none":
-        y = kernels.sum(loss)
+        total = float(loss.size)
+    y = np.asarray(loss) if reduction == "none" else kernels.sum(loss)
     if reduction == "mean":
         y = kernels.divide(y, total)
     x_wanted, t_wanted = x.requires_grad, t.requires_grad
