@@ -52,6 +52,9 @@ def test_polarity_follows_the_border():
         turned, inverted = strokes.with_polarity(picture)
         assert inverted is expected
         np.testing.assert_array_equal(turned, dark)
+    turned, inverted = strokes.with_polarity(np.uint8(255 * light))
+    assert inverted and turned.dtype == np.uint8
+    np.testing.assert_array_equal(turned, 255 * dark)
     assert Preparation((5, 5)).with_polarity(light) == (light, False)
 
 

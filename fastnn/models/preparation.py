@@ -53,12 +53,14 @@ class Preparation:
         mean, std = float(pixels.mean(dtype=np.float64)), float(pixels.std(dtype=np.float64))
         return replace(self, mean=round(mean, 4), std=round(std, 4) or 1.0)
 
-    def with_polarity(self, pixels):
-        """(pixels, whether they were inverted): light strokes on dark, judged by the border."""
-        border = (pixels[..., 0, :], pixels[..., -1, :], pixels[..., 0], pixels[..., -1])
-        if not self.light_on_dark or np.concatenate(border, axis=-1).mean() <= 0.5:
-            return pixels, False
-        return 1 - pixels, True
+    def with_polarity(self, images):
+        """(images, whether they were inverted): light strokes on dark, judged by the border."""
+        sides = images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]
+        peak = images.dtype.type(255 if images.dtype == np.uint8 else 1)
+        ground = np.median(np.concatenate(sides, axis=-1))
+        if not self.light_on_dark or ground <= peak / 2:
+            return images, False
+        return peak - images, True
 
     def to_json(self):
         return json.dumps(asdict(self))
