@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+
 from fastnn import __version__, checkpoint, data
 from fastnn.models.pictures import write_pgm
 from fastnn.training import History
@@ -113,9 +114,8 @@ def test_same_seed_same_bits_on_any_number_of_threads(run):
     result = fastnn("train", "lenet5", "--epochs", 2, "--seed", 3, "--threads", 2, "--out", "two",
                     "--quiet", cwd=cwd)  # fmt: skip
     assert result.returncode == 0 and result.stderr == ""
-    a, b = (
-        checkpoint.load(cwd / folder / "best.safetensors") for folder in ("runs/lenet5-digits", "two")
-    )
+    folders = ("runs/lenet5-digits", "two")
+    a, b = (checkpoint.load(cwd / folder / "best.safetensors") for folder in folders)
     assert all(a[name].tobytes() == b[name].tobytes() for name in a)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fastnn.models import Preparation
 from fastnn.models.pictures import read_picture, write_pgm
 
@@ -71,7 +72,8 @@ def test_pgm_round_trip_without_pillow(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", [b"P5", b"P5 8 6 255\n" + b"x" * 47, b"P5 8 six 255\n", b"P5 8 6 65535\n" + b"x" * 96]
+    "content",
+    [b"P5", b"P5 8 6 255\n" + b"x" * 47, b"P5 8 six 255\n", b"P5 8 6 65535\n" + b"x" * 96],
 )
 def test_damaged_pgm(tmp_path, content):
     (tmp_path / "a.pgm").write_bytes(content)
@@ -112,7 +114,7 @@ def test_npy_that_is_no_picture(tmp_path, array, message):
 
 def test_npy_with_pickled_objects_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="not a readable .npy file"):
+    with pytest.raises(ValueError, match=r"not a readable \.npy file"):
         read_picture(tmp_path / "a.npy", 1)
 
 

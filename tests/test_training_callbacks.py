@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+
 from fastnn import checkpoint, data, manual_seed, nn, optim
 from fastnn.training import Callback, CSVLogger, EarlyStopping, History, ModelCheckpoint, fit
 
@@ -64,7 +65,7 @@ def test_monitor_by_name(digits):
     stopping = EarlyStopping(3, monitor="val_accuracy")
     _, _, history = run(digits, [1.0] * 6, early_stopping=stopping)
     assert stopping.best == max(history["val_accuracy"][: history.epochs])
-    with pytest.raises(ValueError, match="EarlyStopping: nothing named 'val_acc' .* val_accuracy"):
+    with pytest.raises(ValueError, match=r"EarlyStopping: nothing named 'val_acc' .* val_accuracy"):
         run(digits, [1.0], early_stopping=EarlyStopping(1, monitor="val_acc"))
     with pytest.raises(ValueError, match=r"ModelCheckpoint: .*fit got no validation set"):
         keeper = ModelCheckpoint("m.safetensors", monitor="val_loss")

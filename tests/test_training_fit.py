@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fastnn import Tensor, data, functional, manual_seed, nn, optim, training
 from fastnn.training import Callback, evaluate, fit, predict
 

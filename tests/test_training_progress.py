@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from fastnn import manual_seed, nn
 from fastnn.training import Callback, fit
 from fastnn.training.progress import EpochLines, PlainLine, TqdmBar, duration, make_progress

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from fastnn import nn
 from fastnn.models import LeNet5
 from fastnn.training import History, plot_history, summary

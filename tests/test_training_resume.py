@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from fastnn import checkpoint, data, manual_seed, nn, optim
 from fastnn.training import Callback, EarlyStopping, ModelCheckpoint, TrainingInterrupted, fit
 from fastnn.training.state import pack, unpack
@@ -131,7 +132,7 @@ def test_what_does_not_fit_is_refused(digits, tmp_path):
 
     with pytest.raises(ValueError, match=r"another batch size \(32\) than this run \(50\)"):
         resume(batch_size=50)
-    with pytest.raises(ValueError, match="set of callbacks .EarlyStopping, ModelCheckpoint"):
+    with pytest.raises(ValueError, match=r"set of callbacks .EarlyStopping, ModelCheckpoint"):
         resume(batch_size=32)
     with pytest.raises(ValueError, match="holds no training state"):
         resume(tmp_path / "best.safetensors")
@@ -204,5 +205,5 @@ def test_pack_keeps_types_and_bits():
     assert back["a"] == value["a"] and isinstance(back["a"][5], tuple)
     assert back[3]["f"] == float(np.float32(0.1)) and back[3]["n"] is value[3]["n"]
     assert all(back[k] == value[k] for k in ("big", "tiny", "inf", "$odd"))
-    with pytest.raises(TypeError, match="v.s is a set"):
+    with pytest.raises(TypeError, match=r"v\.s is a set"):
         pack({"s": {1}}, {}, "v")
