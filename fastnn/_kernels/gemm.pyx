@@ -27,13 +27,15 @@ from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH, activate_f32, a
 cnp.import_array()
 
 cdef enum:
-    KC_BYTES = 1536       # of B's column in one block: a panel of KC x 32 floats is 48 KiB, in L2
-    NC = 3072             # columns in one slice: KC x NC floats of packed B are 4.5 MiB, in L3
-    GROUP_TILES = 12      # row tiles in one item: 168 rows x KC floats are 252 KiB, in L2
-    SLICE_GROUPS = 8      # groups in one slice: between slices Ctrl-C is answered
-    FEW_PANELS = 2        # B this narrow: A is read where it lies
-    FEW_TILES = 2         # A this low: B is read where it lies
-    SMALL_B_BYTES = 32768 # and so is a B that fits the first-level cache
+    KC_BYTES = 3072        # of B's column in one block: a panel of KC x 32 floats is 96 KiB, in L2
+    NC = 3072              # columns in one slice: KC x NC floats of packed B are 9 MiB, in L3
+    GROUP_TILES = 12       # row tiles in one item: 168 rows x KC floats are half a MiB, in L2
+    SLICE_GROUPS = 8       # groups in one slice: between slices Ctrl-C is answered
+    FEW_PANELS = 2         # B this narrow: A is read where it lies
+    FEW_TILES = 2          # A this low: B is read where it lies; and so is
+    SOME_TILES = 5         # for an A this low
+    L3_BYTES = 8388608     # a B of this size (last-level cache),
+    L1_BYTES = 32768       # for any A a B of this size (first-level cache)
 
 cdef extern from "pack.h" nogil:
     void pack_panel_f32(const float *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
@@ -362,7 +364,9 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
         b_data = <const char *>cnp.PyArray_DATA(<cnp.ndarray>b)
         s.b.rs = (<cnp.ndarray>b).strides[0] // itemsize
         s.b.cs = (<cnp.ndarray>b).strides[1] // itemsize
-        s.b_in_place = s.b.cs == 1 and (tiles <= FEW_TILES or k * n * itemsize <= SMALL_B_BYTES)
+        s.b_in_place = s.b.cs == 1 and (
+            tiles <= FEW_TILES or k * n * itemsize <= L1_BYTES
+            or (tiles <= SOME_TILES and k * n * itemsize <= L3_BYTES))
         n_slice = min(n, NC)
         b_block = block(kc_most * (wide if s.b_in_place else n_slice + wide) * itemsize)
         s.b_pack = b_block.data

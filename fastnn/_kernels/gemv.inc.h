@@ -15,7 +15,7 @@ ALWAYS_INLINE void GEMV_AXPY(ptrdiff_t n, const int rows, const REAL *x, const R
     ptrdiff_t j = 0;
     for (; j + VLEN <= n; j += VLEN) {
         V sum = {0};
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (int i = 0; i < rows; i++) sum += (x[i] - (V){0}) * *(const VU *)(b + i * stride + j);
         *(VU *)(y + j) += sum;
     }
@@ -33,12 +33,13 @@ ALWAYS_INLINE void GEMV_AXPY(ptrdiff_t n, const int rows, const REAL *x, const R
     }
 }
 
-/* y[j] += sum_p x[p] * b[p * stride + j]: eight rows of b at a time stream past y. */
+/* y[j] += sum_p x[p] * b[p * stride + j]: four rows of b at a time stream past y (eight
+ * rows a page apart would fight for one set of the first-level cache). */
 static void GEMV_ROWS(ptrdiff_t k, ptrdiff_t n, const REAL *x, const REAL *b, ptrdiff_t stride,
                       REAL *y)
 {
     ptrdiff_t p = 0;
-    for (; p + 8 <= k; p += 8) GEMV_AXPY(n, 8, x + p, b + p * stride, stride, y);
+    for (; p + 4 <= k; p += 4) GEMV_AXPY(n, 4, x + p, b + p * stride, stride, y);
     for (; p < k; p++) GEMV_AXPY(n, 1, x + p, b + p * stride, stride, y);
 }
 

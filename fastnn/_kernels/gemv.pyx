@@ -20,10 +20,6 @@ cdef extern from "gemv.h" nogil:
     void gemv_dots_f64(Py_ssize_t k, Py_ssize_t n, const double *x, const double *b,
                        Py_ssize_t stride, double *y)
 
-cdef enum:
-    CHUNK = 256  # columns of one work item
-
-
 cdef bint gemv_fits(Py_ssize_t rs, Py_ssize_t cs) noexcept nogil:
     """Whether a matrix of these strides (in elements) can be streamed."""
     return cs == 1 or rs == 1
@@ -53,15 +49,19 @@ cdef void chunk(const floating *x, const floating *b, Py_ssize_t rs, Py_ssize_t 
 cdef void chunks(const floating *x, Py_ssize_t x_step, const floating *b, Py_ssize_t rs,
                  Py_ssize_t cs, Py_ssize_t k, Py_ssize_t n, const floating *bias,
                  Py_ssize_t bias_step, floating *y, floating *x_copy) noexcept nogil:
-    cdef Py_ssize_t c, p, at
+    # A column's sum does not depend on which other columns its chunk holds: one chunk a thread,
+    # in whole cache lines.
+    cdef int nt = threads_for(<double>k * n)
+    cdef Py_ssize_t width = (n // nt + 15) & ~15, c, p
     if x_step != 1:
         for p in range(k):
             x_copy[p] = x[p * x_step]
         x = x_copy
-    for c in prange((n + CHUNK - 1) // CHUNK, schedule="static", num_threads=threads_for(k * n)):
-        at = c * CHUNK
-        chunk[floating](x, b, rs, cs, k, min(<Py_ssize_t>CHUNK, n - at),
-                        bias, bias_step, at, y)
+    if nt == 1:
+        chunk[floating](x, b, rs, cs, k, n, bias, bias_step, 0, y)
+        return
+    for c in prange(nt, schedule="static", num_threads=nt):
+        chunk[floating](x, b, rs, cs, k, min(width, n - c * width), bias, bias_step, c * width, y)
 
 
 cdef void gemv(const void *x, Py_ssize_t x_step, const void *b, Py_ssize_t rs, Py_ssize_t cs,

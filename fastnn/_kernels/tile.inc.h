@@ -16,6 +16,13 @@ ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs)
 #pragma GCC unroll 2
         for (int j = 0; j < vecs; j++) acc[i][j] = (V){0};
     }
+    /* C arrives while the products are summed. */
+    REAL *c = (REAL *)t->c;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(c + t->c_row[i], 1);
+        if (vecs == 2) __builtin_prefetch(c + t->c_row[i] + 2 * VLEN - 1, 1);
+    }
     const REAL *b = (const REAL *)t->b;
     const ptrdiff_t length = t->length, a_step = t->a_step, b_step = t->b_step;
     for (ptrdiff_t q = 0; q < t->spans; q++) {
@@ -39,7 +46,6 @@ ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs)
     }
     /* init is added last: sums of one block do not lose bits to what came before. */
     const REAL *init = (const REAL *)t->init;
-    REAL *c = (REAL *)t->c;
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 2
