@@ -8,6 +8,12 @@ import numpy as np
 from ..data import resize_images
 
 
+def unit_pixels(images):
+    """Pictures, uint8 or floats in [0, 1], as float32 in [0, 1]."""
+    x = np.asarray(images)
+    return x.astype(np.float32) / np.float32(255 if x.dtype == np.uint8 else 1)
+
+
 @dataclass(frozen=True)
 class Preparation:
     """Pictures (N, C, H, W) -> input (N, channels, *size), float32: (pixels - mean) / std.
@@ -32,9 +38,7 @@ class Preparation:
 
     def pixels(self, images):
         """The pictures, uint8 or floats in [0, 1], as float32 (N, channels, *size) in [0, 1]."""
-        x = np.asarray(images)
-        peak = 255 if x.dtype == np.uint8 else 1
-        x = x.astype(np.float32) / np.float32(peak)
+        x = unit_pixels(images)
         if self.channels == 1 and x.shape[1] == 3:
             x = np.einsum("nchw,c->nhw", x, np.float32([0.299, 0.587, 0.114]))[:, None]
         elif self.channels == 3 and x.shape[1] == 1:
