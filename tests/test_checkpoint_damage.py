@@ -196,7 +196,7 @@ def test_a_disk_that_fills_up(tmp_path):
 
 def test_kill_during_save(tmp_path):
     killed = int(run_script(KILLED, tmp_path).split()[0])
-    assert killed >= 20  # or the test proves nothing
+    assert killed >= 5  # of 80, or the test proves nothing
 
 
 def test_leftovers_go_and_live_temporaries_stay(tmp_path):
