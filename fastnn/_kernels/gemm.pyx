@@ -11,7 +11,6 @@ Small operands are read where they lie: A when few panels would reuse the copy, 
 tiles would. Only B's last panel, if it is not a whole vector wide, is always packed.
 """
 
-cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
@@ -20,9 +19,13 @@ from libc.string cimport memcpy
 
 from .gemv cimport gemv, gemv_fits
 from .memory cimport Block, block, empty
+from .pack cimport pack_panel
 from .threads cimport threads_for
-from .tile cimport TILE_MAX_WIDTH, TILE_ROWS, TILE_VECS, VEC_BYTES, tile_run, tile_t
-from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH, activate_f32, activate_f64
+from .tile cimport (
+    TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, padded_columns, panel_width, tile_run,
+    tile_t, wide_panel,
+)
+from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
 cnp.import_array()
 
@@ -36,12 +39,6 @@ cdef enum:
     SOME_TILES = 5         # for an A this low
     L3_BYTES = 8388608     # a B of this size (last-level cache),
     L1_BYTES = 32768       # for any A a B of this size (first-level cache)
-
-cdef extern from "pack.h" nogil:
-    void pack_panel_f32(const float *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
-                        Py_ssize_t columns, Py_ssize_t width, float *out)
-    void pack_panel_f64(const double *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
-                        Py_ssize_t columns, Py_ssize_t width, double *out)
 
 cdef struct Operand:      # a strided matrix; strides in elements
     const void *data
@@ -62,19 +59,9 @@ cdef struct Slice:        # one slice: C[m, n] += A[m, k] B[k, n]
     Py_ssize_t tiles, panels
 
 
-cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
 cdef inline Py_ssize_t tile_begin(Py_ssize_t t, Py_ssize_t tiles, Py_ssize_t m) noexcept nogil:
     """First row of tile t: m rows in tiles of nearly equal height."""
     return t * m // tiles
-
-
-cdef inline Py_ssize_t panel_width(Py_ssize_t columns, size_t itemsize) noexcept nogil:
-    """Columns of one panel in memory: one vector if that is enough, else two."""
-    cdef Py_ssize_t vlen = VEC_BYTES // itemsize
-    return vlen if columns <= vlen else TILE_VECS * vlen
 
 
 cdef inline Py_ssize_t packed_rows(size_t itemsize) noexcept nogil:
@@ -82,44 +69,28 @@ cdef inline Py_ssize_t packed_rows(size_t itemsize) noexcept nogil:
     return ceil_div(TILE_ROWS * itemsize, VEC_BYTES) * VEC_BYTES // itemsize
 
 
-cdef inline void pack_panel(const floating *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
-                            Py_ssize_t columns, Py_ssize_t width, floating *out) noexcept nogil:
-    """out[p, j] = x[p * k_stride + j * stride], 0 for columns <= j < width."""
-    if floating is float:
-        pack_panel_f32(x, k_stride, stride, k, columns, width, out)
-    else:
-        pack_panel_f64(x, k_stride, stride, k, columns, width, out)
-
-
 cdef void pack_item(Slice *s, Py_ssize_t item, floating *_) noexcept nogil:
     """Pack panel `item` of B, or tile `item - panels` of A."""
-    cdef Py_ssize_t wide = panel_width(s.n + VEC_BYTES, sizeof(floating)), j, columns
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j, columns
     cdef Py_ssize_t tile = item - s.panels, r0
     if tile < 0:
         j = item * wide
         columns = min(wide, s.n - j)
-        pack_panel[floating](<const floating *>s.b.data + j * s.b.cs, s.b.rs, s.b.cs, s.k,
+        pack_panel(<const floating *>s.b.data + j * s.b.cs, s.b.rs, s.b.cs, s.k,
                              columns, panel_width(columns, sizeof(floating)),
                              <floating *>s.b_pack + (0 if s.b_in_place else j * s.k))
     else:
         r0 = tile_begin(tile, s.tiles, s.m)
         wide = packed_rows(sizeof(floating))
-        pack_panel[floating](<const floating *>s.a.data + r0 * s.a.rs, s.a.cs, s.a.rs, s.k,
+        pack_panel(<const floating *>s.a.data + r0 * s.a.rs, s.a.cs, s.a.rs, s.k,
                              tile_begin(tile + 1, s.tiles, s.m) - r0, wide,
                              <floating *>s.a_pack + tile * wide * s.k)
-
-
-cdef inline void activate(floating *x, Py_ssize_t n, int kind) noexcept nogil:
-    if floating is float:
-        activate_f32(x, n, kind)
-    else:
-        activate_f64(x, n, kind)
 
 
 cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t panel0,
                         Py_ssize_t panel1, floating *_) noexcept nogil:
     """Row tiles [tile0, tile1) x panels [panel0, panel1) of C."""
-    cdef Py_ssize_t wide = panel_width(s.n + VEC_BYTES, sizeof(floating))
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating))
     cdef Py_ssize_t row[TILE_ROWS]
     cdef Py_ssize_t c_row[TILE_ROWS]
     cdef Py_ssize_t edge_row[TILE_ROWS]
@@ -240,17 +211,10 @@ cdef class PackedMatrix:
         return f"PackedMatrix(shape={self.shape}, dtype={self.dtype.name})"
 
 
-cdef Py_ssize_t padded_columns(Py_ssize_t n, size_t itemsize) noexcept nogil:
-    """Columns of n in memory once packed: the last panel is one or two whole vectors wide."""
-    cdef Py_ssize_t wide = TILE_VECS * VEC_BYTES // itemsize
-    cdef Py_ssize_t rest = n % wide
-    return n - rest + (panel_width(rest, itemsize) if rest else 0)
-
-
 cdef void pack_all(const floating *b, Py_ssize_t rs, Py_ssize_t cs, Py_ssize_t k, Py_ssize_t n,
                    floating *out) noexcept nogil:
     """All blocks of k, each with all its panels: block p0 starts at p0 * padded_columns(n)."""
-    cdef Py_ssize_t wide = TILE_VECS * VEC_BYTES // sizeof(floating)
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating))
     cdef Py_ssize_t blocks = k_blocks(k, sizeof(floating)), panels = ceil_div(n, wide)
     cdef Py_ssize_t padded = padded_columns(n, sizeof(floating))
     cdef Py_ssize_t item, p0, p1, j, columns
@@ -259,7 +223,7 @@ cdef void pack_all(const floating *b, Py_ssize_t rs, Py_ssize_t cs, Py_ssize_t k
         p1 = (item // panels + 1) * k // blocks
         j = (item % panels) * wide
         columns = min(wide, n - j)
-        pack_panel[floating](b + p0 * rs + j * cs, rs, cs, p1 - p0, columns,
+        pack_panel(b + p0 * rs + j * cs, rs, cs, p1 - p0, columns,
                              panel_width(columns, sizeof(floating)),
                              out + p0 * padded + j * (p1 - p0))
 
@@ -303,9 +267,9 @@ cdef bint multiply_vector(cnp.ndarray a, cnp.ndarray b, cnp.ndarray bias, int ki
          0 if m > 1 else 1, cnp.PyArray_DATA(c), itemsize)
     if kind != ACT_NONE:
         if itemsize == sizeof(float):
-            activate_f32(<float *>cnp.PyArray_DATA(c), m * n, kind)
+            activate(<float *>cnp.PyArray_DATA(c), m * n, kind)
         else:
-            activate_f64(<double *>cnp.PyArray_DATA(c), m * n, kind)
+            activate(<double *>cnp.PyArray_DATA(c), m * n, kind)
     return True
 
 
@@ -326,7 +290,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
     writes_rows, or None for a new one. All of one dtype. Returns c."""
     cdef bint single = cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT32
     cdef Py_ssize_t itemsize = 4 if single else 8
-    cdef Py_ssize_t wide = TILE_VECS * VEC_BYTES // itemsize
+    cdef Py_ssize_t wide = wide_panel(itemsize)
     cdef Py_ssize_t m = a.shape[0], k = a.shape[1], n
     cdef Py_ssize_t blocks = k_blocks(k, itemsize), kc_most = ceil_div(k, blocks)
     cdef Py_ssize_t tiles = ceil_div(m, TILE_ROWS)
