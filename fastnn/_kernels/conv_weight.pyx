@@ -16,7 +16,7 @@ from cython cimport floating
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from .correlate cimport Tensor4, copy_padded, tensor4
+from .layout cimport Tensor4, copy_padded, tensor4
 from .memory cimport Block, block
 from .threads cimport threads_for
 from .tile cimport (
@@ -46,7 +46,8 @@ cdef struct Work:
     Py_ssize_t dy_step                            # ... from one pixel of dy to the next
     Py_ssize_t corner                             # of x in place: offset of output (0, 0)'s corner
     const Py_ssize_t *row                         # offset of each position from a pixel's corner
-    const Py_ssize_t *span                        # offset of each row of a chunk
+    const Py_ssize_t *span                        # offset of each row of a chunk: in x,
+    const Py_ssize_t *dy_span                     # and in dy
     Py_ssize_t chunk_rows
     Py_ssize_t tiles, panels, groups
     char *dw                                      # [group][position][padded_outer]
@@ -83,6 +84,7 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
     tile.c_row = c_row
     tile.init_row = c_row
     tile.span = s.span
+    tile.b_span = s.dy_span
     tile.length = s.y_w
     tile.a_step = s.step
     tile.b_step = s.dy_step
@@ -191,13 +193,15 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
 
     s.chunk_rows = CHUNK_BYTES // ((s.x_row + s.y_w * s.padded_outer) * itemsize)
     s.chunk_rows = min(max(s.chunk_rows, 1), s.y_h)
-    tables = block((s.positions + s.chunk_rows) * sizeof(Py_ssize_t))
+    tables = block((s.positions + 2 * s.chunk_rows) * sizeof(Py_ssize_t))
     table = <Py_ssize_t *>tables.data
     for p in range(s.positions):
         table[p] = p // (S * C) * dh * x_row + p // C % S * dv * C + p % C
     for p in range(s.chunk_rows):
         table[s.positions + p] = p * s.x_row
+        table[s.positions + s.chunk_rows + p] = p * s.y_w * s.dy_step
     s.row, s.span = table, table + s.positions
+    s.dy_span = s.span + s.chunk_rows
 
     # Blocks: from shapes alone, for groups must hold the same images on any number of threads.
     images = (0 if s.x_in_place else s.x_image) + (0 if s.dy_in_place else s.dy_image)
