@@ -8,8 +8,8 @@ def plot_history(history, path, *, title=None, kept=None, dpi=144):
 
     history: what `fit` returned. The file's ending chooses the format (png, svg, pdf).
     kept: the (1-based) epoch whose parameters were kept, marked in both; None marks the best of
-    each. Needs matplotlib; draws off screen, without pyplot, so figures of the caller are left alone.
-    Raises ImportError naming the extra where matplotlib is missing.
+    each. Needs matplotlib; draws off screen, without pyplot, so that figures of the caller are
+    left alone. Raises ImportError naming the extra where matplotlib is missing.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
