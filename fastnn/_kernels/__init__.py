@@ -13,7 +13,7 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "conv", "conv_weight", "correlate", "gemm", "gemv", "layout", "memory", "threads",
+    "conv", "conv_weight", "correlate", "correlate_planar", "gemm", "gemv", "layout", "memory", "threads",
 )  # fmt: skip
 
 
