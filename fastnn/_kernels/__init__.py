@@ -13,7 +13,7 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "gemm", "memory", "threads",
+    "activation", "elementwise", "gemm", "memory", "reduce", "threads",
 )  # fmt: skip
 
 
