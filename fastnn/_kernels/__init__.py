@@ -13,7 +13,8 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "activation", "elementwise", "gemm", "memory", "reduce", "threads",
+    "activation", "conv", "conv_weight", "correlate", "elementwise", "gemm", "gemv", "layout", "memory",
+    "reduce", "threads",
 )  # fmt: skip
 
 

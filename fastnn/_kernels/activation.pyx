@@ -8,7 +8,7 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 
-from .layout cimport dense_copy, empty_like, is_dense, is_plain, same_layout, same_shape
+from .dense cimport dense_copy, empty_like, is_dense, is_plain, same_layout, same_shape
 from .threads cimport threads_for
 
 cnp.import_array()

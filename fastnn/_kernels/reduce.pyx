@@ -11,7 +11,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
-from .layout cimport (
+from .dense cimport (
     MAX_DIMS, dense_copy, empty_in_order, empty_like, is_dense, is_plain, memory_order,
     same_layout, same_shape,
 )

@@ -4,8 +4,17 @@ from .. import kernels
 from ..autograd import as_tensor, record
 
 
+def pair(op, name, value):
+    """An int or a pair of ints as a pair."""
+    values = (value, value) if hasattr(value, "__index__") else tuple(value)
+    if len(values) != 2:
+        raise ValueError(f"{op}: {name} must be an int or a pair, got {value!r}")
+    return values
+
+
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """y[n, k, i, j] = b[k] + sum_{c, r, s} x[n, c, i*stride + r*dilation - padding, ...] w[k, c, r, s].
+    """y[n, k, i, j] = b[k] + sum_{c, r, s} x[n, c, h(i, r), h(j, s)] w[k, c, r, s],
+    h(i, r) = i stride + r dilation - padding, x zero outside the image.
 
     input (N, C, H, W) or (C, H, W), weight (K, C, R, S), bias (K,) or None -> (N, K, OH, OW).
     stride, padding, dilation: an int or a pair; padding may be "valid" (none) or "same" (the
@@ -22,20 +31,17 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if x.data.ndim == 3:
         return conv2d(x.unsqueeze(0), w, bias, stride, padding, dilation, groups).squeeze(0)
     xd, wd = x.data, w.data
-    b = None if bias is None else as_tensor(bias, w)
-    y = kernels.conv2d(
-        xd, wd, None if b is None else b.data,
-        stride=stride, padding=padding, dilation=dilation, groups=groups,
-    )  # fmt: skip
+    parents = (x, w) if bias is None else (x, w, as_tensor(bias, w))
+    bd = None if bias is None else parents[2].data
+    windows = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+    y = kernels.conv2d(xd, wd, bd, **windows)
+    needs = (x.requires_grad, w.requires_grad, bd is not None and parents[2].requires_grad)
+    count = len(parents)
 
-    def backward(dy):
-        grads = kernels.conv2d_backward(
-            dy, xd, wd, stride=stride, padding=padding, dilation=dilation, groups=groups,
-            needs=(x.requires_grad, w.requires_grad, b is not None and b.requires_grad),
-        )  # fmt: skip
-        return grads[:2] if b is None else grads
+    def backward(dy):  # y = x * w + b
+        return kernels.conv2d_backward(dy, xd, wd, **windows, needs=needs)[:count]
 
-    return record(y, (x, w) if b is None else (x, w, b), backward)
+    return record(y, parents, backward)
 
 
 def _named_padding(padding, weight_shape, stride, dilation):
@@ -48,10 +54,12 @@ def _named_padding(padding, weight_shape, stride, dilation):
     if padding == "valid":
         return (0, 0), (0, 0)
     if padding != "same":
-        raise ValueError(f"conv2d: padding must be an int, a pair, 'same' or 'valid', got {padding!r}")
-    if stride not in (1, (1, 1), [1, 1]):
+        raise ValueError(
+            f"conv2d: padding must be an int, a pair, 'same' or 'valid', got {padding!r}"
+        )
+    if pair("conv2d", "stride", stride) != (1, 1):
         raise ValueError(f"conv2d: padding='same' needs stride 1, got {stride}")
-    dilations = (dilation, dilation) if isinstance(dilation, int) else dilation
+    dilations = pair("conv2d", "dilation", dilation)
     totals = [d * (k - 1) for d, k in zip(dilations, weight_shape[2:], strict=True)]
     return tuple((t + 1) // 2 for t in totals), tuple(t % 2 for t in totals)
 
@@ -65,7 +73,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     windows = dict(stride=stride, padding=padding, dilation=dilation)
     y = kernels.im2col(xd, kernel_size, **windows)
 
-    def backward(dy):
+    def backward(dy):  # y = every window of x
         return (kernels.col2im(dy, xd.shape[2:], kernel_size, **windows),)
 
     return record(y, (x,), backward)
@@ -76,13 +84,12 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     output_size (H, W); unfold's adjoint. (C*R*S, OH*OW) likewise."""
     cols = as_tensor(input)
     if cols.data.ndim == 2:
-        return fold(
-            cols.unsqueeze(0), output_size, kernel_size, dilation, padding, stride
-        ).squeeze(0)
+        cols = cols.unsqueeze(0)
+        return fold(cols, output_size, kernel_size, dilation, padding, stride).squeeze(0)
     windows = dict(stride=stride, padding=padding, dilation=dilation)
     x = kernels.col2im(cols.data, output_size, kernel_size, **windows)
 
-    def backward(dx):
+    def backward(dx):  # x = sum of the columns, each into its window
         return (kernels.im2col(dx, kernel_size, **windows),)
 
     return record(x, (cols,), backward)

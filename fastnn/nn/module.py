@@ -253,8 +253,8 @@ class Module:
         try:
             wanted = np.dtype(dtype)
         except TypeError:
-            wanted = None
-        if wanted not in (np.dtype(np.float32), np.dtype(np.float64)):
+            wanted = np.dtype(object)
+        if wanted not in (np.float32, np.float64):
             raise TypeError(f"Module.to: dtype must be float32 or float64, got {dtype!r}")
         for kind in ("_parameters", "_buffers"):
             for _, tensor in self._named_members(kind, "", True, True):
@@ -333,9 +333,7 @@ class Module:
         return ""
 
     def _child_reprs(self):
-        return [
-            f"({name}): " + _indent(repr(self.__dict__[name])) for name in self._modules
-        ]
+        return [f"({name}): " + _indent(repr(self.__dict__[name])) for name in self._modules]
 
     def __repr__(self):
         extra, children = self.extra_repr(), self._child_reprs()

@@ -3,9 +3,7 @@
 import numpy as np
 
 from ._window import Window, pair
-from .activation import f64, relu, sigmoid, tanh
-
-_ACTIVATIONS = {None: lambda y: y, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}
+from .activation import EPILOGUES, f64
 
 
 def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
@@ -19,17 +17,14 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activatio
     wg = np.split(w, groups, axis=0)
     y = np.concatenate(
         [
-            sum(
-                np.einsum("nchw,kc->nkhw", xp[tap], wk[:, :, r, s])
-                for r, s, tap in win.taps()
-            )
+            sum(np.einsum("nchw,kc->nkhw", xp[tap], wk[:, :, r, s]) for r, s, tap in win.taps())
             for xp, wk in zip(xg, wg, strict=True)
         ],
         axis=1,
     )
     if b is not None:
         y = y + f64(b)[:, None, None]
-    return _ACTIVATIONS[activation](y)
+    return EPILOGUES[activation](y)
 
 
 def conv2d_backward(
