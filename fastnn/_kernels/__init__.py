@@ -13,7 +13,8 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "conv", "conv_weight", "correlate", "correlate_planar", "gemm", "gemv", "layout", "memory", "threads",
+    "activation", "conv", "conv_weight", "correlate", "correlate_planar", "elementwise", "gemm",
+    "gemv", "layout", "memory", "peak", "reduce", "threads",
 )  # fmt: skip
 
 
