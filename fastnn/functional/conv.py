@@ -4,8 +4,17 @@ from .. import kernels
 from ..autograd import as_tensor, record
 
 
+def pair(op, name, value):
+    """An int or a pair of ints as a pair."""
+    values = (value, value) if hasattr(value, "__index__") else tuple(value)
+    if len(values) != 2:
+        raise ValueError(f"{op}: {name} must be an int or a pair, got {value!r}")
+    return values
+
+
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """y[n, k, i, j] = b[k] + sum_{c, r, s} x[n, c, i*stride + r*dilation - padding, ...] w[k, c, r, s].
+    """y[n, k, i, j] = b[k] + sum_{c, r, s} x[n, c, h(i, r), h(j, s)] w[k, c, r, s],
+    h(i, r) = i stride + r dilation - padding, x zero outside the image.
 
     input (N, C, H, W) or (C, H, W), weight (K, C, R, S), bias (K,) or None -> (N, K, OH, OW).
     stride, padding, dilation: an int or a pair; padding may be "valid" (none) or "same" (the
@@ -48,10 +57,12 @@ def _named_padding(padding, weight_shape, stride, dilation):
     if padding == "valid":
         return (0, 0), (0, 0)
     if padding != "same":
-        raise ValueError(f"conv2d: padding must be an int, a pair, 'same' or 'valid', got {padding!r}")
-    if stride not in (1, (1, 1), [1, 1]):
+        raise ValueError(
+            f"conv2d: padding must be an int, a pair, 'same' or 'valid', got {padding!r}"
+        )
+    if pair("conv2d", "stride", stride) != (1, 1):
         raise ValueError(f"conv2d: padding='same' needs stride 1, got {stride}")
-    dilations = (dilation, dilation) if isinstance(dilation, int) else dilation
+    dilations = pair("conv2d", "dilation", dilation)
     totals = [d * (k - 1) for d, k in zip(dilations, weight_shape[2:], strict=True)]
     return tuple((t + 1) // 2 for t in totals), tuple(t % 2 for t in totals)
 
@@ -76,9 +87,8 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     output_size (H, W); unfold's adjoint. (C*R*S, OH*OW) likewise."""
     cols = as_tensor(input)
     if cols.data.ndim == 2:
-        return fold(
-            cols.unsqueeze(0), output_size, kernel_size, dilation, padding, stride
-        ).squeeze(0)
+        cols = cols.unsqueeze(0)
+        return fold(cols, output_size, kernel_size, dilation, padding, stride).squeeze(0)
     windows = dict(stride=stride, padding=padding, dilation=dilation)
     x = kernels.col2im(cols.data, output_size, kernel_size, **windows)
 

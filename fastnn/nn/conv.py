@@ -3,16 +3,9 @@
 import numpy as np
 
 from .. import functional as F
+from ..functional.conv import pair
 from . import init
 from .module import Module, Parameter
-
-
-def _pair(name, value):
-    """An int or a pair of ints as a pair."""
-    values = (value, value) if isinstance(value, int) else tuple(value)
-    if len(values) != 2:
-        raise ValueError(f"Conv2d: {name} must be an int or a pair, got {value!r}")
-    return values
 
 
 class Conv2d(Module):
@@ -37,10 +30,10 @@ class Conv2d(Module):
             )
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = _pair("kernel_size", kernel_size)
-        self.stride = _pair("stride", stride)
+        self.kernel_size = pair("Conv2d", "kernel_size", kernel_size)
+        self.stride = pair("Conv2d", "stride", stride)
         if not isinstance(padding, str):
-            padding = _pair("padding", padding)
+            padding = pair("Conv2d", "padding", padding)
         elif padding not in ("valid", "same"):
             raise ValueError(
                 f"Conv2d: padding must be an int, a pair, 'same' or 'valid', got {padding!r}"
@@ -48,7 +41,7 @@ class Conv2d(Module):
         elif padding == "same" and self.stride != (1, 1):
             raise ValueError(f"Conv2d: padding='same' needs stride 1, got {self.stride}")
         self.padding = padding
-        self.dilation = _pair("dilation", dilation)
+        self.dilation = pair("Conv2d", "dilation", dilation)
         self.groups = groups
         self.padding_mode = padding_mode
         shape = (out_channels, in_channels // groups, *self.kernel_size)

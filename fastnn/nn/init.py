@@ -142,11 +142,9 @@ def orthogonal_(tensor, gain=1.0, generator=None):
 
 def default_(weight, bias):
     """What Linear and Conv2d start from, as in torch: kaiming_uniform_(a=sqrt(5)) comes to
-    uniform +-1/sqrt(fan_in), and so does the bias. A weight without inputs is left alone."""
+    uniform +-1/sqrt(fan_in), and so does the bias (None: no bias)."""
     fan_in, _ = _fans("default_", weight.shape)
-    if fan_in == 0:
-        return
-    kaiming_uniform_(weight, a=math.sqrt(5.0))
+    bound = 1.0 / math.sqrt(fan_in) if fan_in else 0.0
+    uniform_(weight, -bound, bound)
     if bias is not None:
-        bound = 1.0 / math.sqrt(fan_in)
         uniform_(bias, -bound, bound)

@@ -333,9 +333,7 @@ class Module:
         return ""
 
     def _child_reprs(self):
-        return [
-            f"({name}): " + _indent(repr(self.__dict__[name])) for name in self._modules
-        ]
+        return [f"({name}): " + _indent(repr(self.__dict__[name])) for name in self._modules]
 
     def __repr__(self):
         extra, children = self.extra_repr(), self._child_reprs()

@@ -28,7 +28,7 @@ def evaluate(model, data, *, loss=None, metrics=("accuracy",), batch_size=256):
     data: a DataLoader, a dataset, or a tuple of arrays (inputs, targets); loss and metrics as in
     `fit`. The model runs in evaluation mode, without a tape, and returns to its own mode.
     """
-    loader = as_loader(data, batch_size, shuffle=False, owner="evaluate")
+    loader = as_loader(data, batch_size, False, "evaluate")
     return run_evaluation(model, loader, resolve_loss(loss), resolve_metrics(metrics))
 
 

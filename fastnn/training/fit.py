@@ -5,7 +5,7 @@ import time
 from numbers import Real
 
 from .. import nn, optim, random
-from .batches import as_loader, loader_state, set_loader_state, split_batch
+from .batches import as_loader, split_batch
 from .callbacks import Callback, EarlyStopping, ModelCheckpoint
 from .evaluate import batch_numbers, run_evaluation
 from .history import History
@@ -24,7 +24,7 @@ class TrainingInterrupted(KeyboardInterrupt):
         elif epoch == 0:
             kept = "no epoch was complete, so there is nothing to resume"
         else:
-            kept = f"the state after epoch {epoch} is in {path}: go on with fit(..., resume={path!r})"
+            kept = f"epoch {epoch} is saved: go on with fit(..., resume={path!r})"
         super().__init__(f"training was interrupted in epoch {epoch + 1}; {kept}")
 
 
@@ -35,16 +35,15 @@ class Run:
     """
 
     def __init__(self, model, loader, validation, loss, optimizer, scheduler, epochs, metrics,
-                 grad_clip, transform):  # fmt: skip
+                 grad_clip):  # fmt: skip
         self.model, self.loader, self.validation = model, loader, validation
         self.loss, self.optimizer, self.scheduler = loss, optimizer, scheduler
         self.epochs, self.metrics, self.grad_clip = epochs, metrics, grad_clip
-        self.transform = transform
         self.callbacks = []
         self.history = History()
         self.epoch = self.batch = self.samples = 0
         self.batches = len(loader)
-        self.batch_size = loader.batch_size
+        self.batch_size = getattr(loader, "batch_size", None)
         self.train_seconds = 0.0
         self.sample_name = "samples"
         self.logs = {}
@@ -53,12 +52,6 @@ class Run:
     @property
     def validates(self):
         return self.validation is not None
-
-    def loader_state(self):
-        return loader_state(self.loader)
-
-    def set_loader_state(self, state):
-        set_loader_state(self.loader, state)
 
     def tell(self, event):
         """Call the method named `event` of every callback, in order."""
@@ -91,8 +84,6 @@ class Run:
     def train_batch(self, batch, means):
         """One step: zero_grad, forward, loss, backward, clip, step."""
         inputs, target = split_batch(batch, "fit")
-        if self.transform is not None:
-            inputs = (self.transform(inputs[0]), *inputs[1:])
         self.optimizer.zero_grad()
         output = self.model(*inputs)
         loss = self.loss(output, target)
@@ -146,8 +137,8 @@ def fit(model, train, *, validation=None, loss=None, optimizer=None, scheduler=N
                     in all, and ends with the same bits as a run that was never interrupted. Give
                     the same model, data, optimiser class and callbacks as then.
     grad_clip       largest total 2-norm of the gradients; longer ones are scaled down.
-    transform       function (inputs) -> inputs on every training batch (augmentation); random
-                    ones draw from ``fastnn.random.generator()``.
+    transform       augmentation, function (batch, rng) -> batch as in `DataLoader`, on training
+                    batches only: ``transform=fastnn.data.random_shift(2)``.
 
     Raises FloatingPointError, naming epoch and batch, when the loss is no longer finite, and on
     Ctrl-C `TrainingInterrupted` (a KeyboardInterrupt), whose message says how to resume.
@@ -155,13 +146,13 @@ def fit(model, train, *, validation=None, loss=None, optimizer=None, scheduler=N
     _check(epochs=epochs, batch_size=batch_size, grad_clip=grad_clip)
     if seed is not None:
         random.manual_seed(seed)
-    loader = as_loader(train, batch_size, shuffle=True, owner="fit: train")
+    loader = as_loader(train, batch_size, True, "fit: train", transform)
     if validation is not None:
         validation = as_loader(validation, max(batch_size, 256), False, "fit: validation")
     if optimizer is None:
         optimizer = optim.Adam(model.parameters(), lr=1e-3)
     run = Run(model, loader, validation, resolve_loss(loss), optimizer, scheduler, epochs,
-              resolve_metrics(metrics), grad_clip, transform)  # fmt: skip
+              resolve_metrics(metrics), grad_clip)  # fmt: skip
     run.callbacks = _callbacks(callbacks, early_stopping, checkpoint)
     keepers = [c for c in run.callbacks if isinstance(c, ModelCheckpoint) and c.last]
     if resume is not None:

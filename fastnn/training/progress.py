@@ -55,7 +55,7 @@ class EpochLines(Callback):
         left = f"  {duration(self.seconds_left(run))} left" if run.epoch < run.epochs else ""
         self.write_line(
             f"{self.epoch_of(run)}  {numbers(run.logs)}  {self.speed(run)}"
-            f"  {duration(run.history.seconds[-1])}{left}"
+            f"  {run.history.seconds[-1]:.1f} s{left}"
         )
 
     def write_line(self, text):
@@ -121,8 +121,7 @@ class TqdmBar(EpochLines):
         self._next_text = 0.0
         self._bar = self._tqdm(
             total=run.batches,
-            desc=self.epoch_of(run),
-            bar_format="{desc} {percentage:3.0f}%|{bar}|{postfix}",
+            bar_format=self.epoch_of(run) + "  {percentage:3.0f}%|{bar:24}| {desc}",
             file=self.stream,
             leave=False,
             dynamic_ncols=True,
@@ -134,7 +133,7 @@ class TqdmBar(EpochLines):
         now = time.perf_counter()
         if now >= self._next_text:  # tqdm redraws no more often than this either
             self._next_text = now + _REDRAW_SECONDS
-            bar.set_postfix_str(
+            bar.set_description_str(
                 f"{numbers(run.logs)}  {self.speed(run)}"
                 f"  {duration(self.seconds_left(run))} left",
                 refresh=False,

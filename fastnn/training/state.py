@@ -67,7 +67,7 @@ def save_training_state(path, run, metadata=None):
         "history": dict(run.history),
         "seconds": run.history.seconds,
         "random": random.get_state(),
-        "loader": run.loader_state(),
+        "loader": run.loader.state_dict() if hasattr(run.loader, "state_dict") else None,
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "scheduler": run.scheduler.state_dict() if run.scheduler is not None else None,
@@ -102,7 +102,8 @@ def load_training_state(path, run):
     for callback, (_, own) in zip(keepers, state["callbacks"], strict=True):
         callback.load_state_dict(own)
     random.set_state(state["random"])
-    run.set_loader_state(state["loader"])
+    if state["loader"] is not None:
+        run.loader.load_state_dict(state["loader"])
     run.history = History(state["history"], state["seconds"])
     run.epoch, run.stop = state["epoch"], state["stop"]
 

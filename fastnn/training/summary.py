@@ -4,7 +4,6 @@ from math import prod
 
 import numpy as np
 
-from .. import nn
 from .evaluate import inference
 
 

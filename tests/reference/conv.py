@@ -19,10 +19,7 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activatio
     wg = np.split(w, groups, axis=0)
     y = np.concatenate(
         [
-            sum(
-                np.einsum("nchw,kc->nkhw", xp[tap], wk[:, :, r, s])
-                for r, s, tap in win.taps()
-            )
+            sum(np.einsum("nchw,kc->nkhw", xp[tap], wk[:, :, r, s]) for r, s, tap in win.taps())
             for xp, wk in zip(xg, wg, strict=True)
         ],
         axis=1,

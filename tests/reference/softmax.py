@@ -46,9 +46,7 @@ def softmax_cross_entropy(
     logits, target, *, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
 ):
     log_probs = log_softmax(logits, axis=1)
-    q, total = _weighted_target(
-        target, weight, ignore_index, label_smoothing, log_probs.shape[1]
-    )
+    q, total = _weighted_target(target, weight, ignore_index, label_smoothing, log_probs.shape[1])
     loss = -np.sum(np.multiply(q, log_probs, where=q != 0, out=np.zeros_like(q)), axis=1)
     if reduction == "none":
         return loss, log_probs
@@ -69,9 +67,7 @@ def softmax_cross_entropy_backward(
     label_smoothing=0.0,
 ):  # loss[i] = -sum_v q[i, v] (x[i, v] - log(sum(exp(x[i]))))
     log_probs, dloss = f64(log_probs), f64(dloss)
-    q, total = _weighted_target(
-        target, weight, ignore_index, label_smoothing, log_probs.shape[1]
-    )
+    q, total = _weighted_target(target, weight, ignore_index, label_smoothing, log_probs.shape[1])
     if reduction == "mean":
         dloss = dloss / total
     dloss = dloss.reshape(-1, 1)  # (N, 1) or (1, 1)

@@ -1,0 +1,82 @@
+"""Labelled pictures, ready for a model: training, validation and test parts with their story."""
+
+import os
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..data import load_digits, load_folder, load_mnist, stratified_split
+from .preparation import Preparation
+
+_VALIDATION_EVERY = 10  # every tenth training picture of a class validates
+
+
+@dataclass(frozen=True)
+class Task:
+    """What `load_task` returns.
+
+    name         "digits", "mnist" or the folder's own name
+    kind         the key into `Recipe.defaults`: "digits", "mnist" or "folder"
+    classes      names of the classes
+    train        (pixels in [0, 1], labels): not standardized, so that augmentation comes first
+    validation   (inputs, labels)
+    test         (inputs, labels)
+    example      (picture (H, W) in [0, 1], label): a test picture, as it came
+    split        where validation and test pictures come from, in words
+    preparation  with the training pixels' mean and standard deviation
+    """
+
+    name: str
+    kind: str
+    classes: list[str]
+    train: tuple
+    validation: tuple
+    test: tuple
+    example: tuple
+    split: str
+    preparation: Preparation
+
+
+def load_task(data, preparation):
+    """Load "digits", "mnist" or a folder (see `data.load_folder`) for a model's `preparation`."""
+    if data == "digits":
+        train, test = load_digits()
+        split = "every 5th image of each digit is for testing"
+        size = train.arrays[0].shape[2:]
+        preparation = replace(preparation, through=size, light_on_dark=True)
+    elif data == "mnist":
+        train, test = load_mnist()
+        split = "MNIST's own test set"
+        preparation = replace(preparation, light_on_dark=True)
+    elif os.path.isdir(data):
+        train, test = load_folder(data, size=preparation.size, channels=preparation.channels)
+        split = "every 5th picture of each class is for testing"
+        names = os.listdir(data)
+        if {"train", "test"} <= set(names) or any("-idx" in name for name in names):
+            split = "the folder's own test set"
+    else:
+        raise ValueError(f"--data: expected digits, mnist or a folder, and {data!r} is none")
+    kind = data if data in ("digits", "mnist") else "folder"
+    name = data if kind == data else os.path.basename(os.path.abspath(data))
+    if not len(test):
+        raise ValueError(f"{data}: too few pictures to set some aside for testing")
+
+    images, labels = train.arrays
+    kept, held_out = stratified_split(labels, _VALIDATION_EVERY)
+    if not len(kept):
+        raise ValueError(f"{data}: {len(labels)} training pictures are too few to learn from")
+    pixels = preparation.pixels(images)
+    preparation = preparation.fitted(pixels[kept])
+    middle = len(test) // 2
+    picture = np.asarray(test.arrays[0][middle], np.float32).mean(axis=0)
+    return Task(
+        name=name,
+        kind=kind,
+        classes=train.classes,
+        train=(pixels[kept], labels[kept]),
+        validation=(preparation.standardize(pixels[held_out]), labels[held_out]),
+        test=(preparation(test.arrays[0]), test.arrays[1]),
+        example=(picture, int(test.arrays[1][middle])),
+        split=f"{split}; every {_VALIDATION_EVERY}th of the rest validates",
+        preparation=preparation,
+    )

@@ -1,0 +1,10 @@
+"""Tests run against the installed package: ``python -m pytest`` puts the source tree, which has
+no compiled kernels, first on the path; take it off again."""
+
+import sys
+from pathlib import Path
+
+if Path(sys.argv[0]).name == "__main__.py":
+    for entry in ("", str(Path(__file__).parents[1])):
+        if entry in sys.path:
+            sys.path.remove(entry)
