@@ -13,7 +13,7 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "gemm", "memory", "threads",
+    "dropout", "gemm", "im2col", "memory", "optim", "pool", "threads",
 )  # fmt: skip
 
 

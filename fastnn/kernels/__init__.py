@@ -6,8 +6,14 @@ channels-last in memory (their strides say so). Errors name the op, the argument
 expected and what came.
 """
 
+from .dropout import dropout, dropout_backward
+from .im2col import col2im, im2col
 from .linalg import PackedMatrix, gemm, matmul, pack
+from .optim import adam_step, global_norm, sgd_step
+from .pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 
 __all__ = [
-    "PackedMatrix", "gemm", "matmul", "pack",
+    "PackedMatrix", "adam_step", "avg_pool2d", "avg_pool2d_backward", "col2im", "dropout",
+    "dropout_backward", "gemm", "global_norm", "im2col", "matmul", "max_pool2d",
+    "max_pool2d_backward", "pack", "sgd_step",
 ]  # fmt: skip
