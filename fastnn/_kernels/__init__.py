@@ -13,7 +13,7 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "dropout", "gemm", "im2col", "memory", "optim", "pool", "threads",
+    "cross_entropy", "dropout", "gemm", "im2col", "memory", "optim", "pool", "softmax", "threads",
 )  # fmt: skip
 
 

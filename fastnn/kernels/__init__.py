@@ -11,9 +11,18 @@ from .im2col import col2im, im2col
 from .linalg import PackedMatrix, gemm, matmul, pack
 from .optim import adam_step, global_norm, sgd_step
 from .pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from .softmax import (
+    log_softmax,
+    log_softmax_backward,
+    softmax,
+    softmax_backward,
+    softmax_cross_entropy,
+    softmax_cross_entropy_backward,
+)
 
 __all__ = [
     "PackedMatrix", "adam_step", "avg_pool2d", "avg_pool2d_backward", "col2im", "dropout",
-    "dropout_backward", "gemm", "global_norm", "im2col", "matmul", "max_pool2d",
-    "max_pool2d_backward", "pack", "sgd_step",
+    "dropout_backward", "gemm", "global_norm", "im2col", "log_softmax", "log_softmax_backward",
+    "matmul", "max_pool2d", "max_pool2d_backward", "pack", "sgd_step", "softmax",
+    "softmax_backward", "softmax_cross_entropy", "softmax_cross_entropy_backward",
 ]  # fmt: skip
