@@ -37,7 +37,9 @@ def main(argv=None):
     except BrokenPipeError:  # the reader of our output has gone: nothing left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, ImportError, OSError, FloatingPointError) as error:
+    except OSError as error:
+        return _fail(2, f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (ValueError, ImportError, FloatingPointError) as error:
         return _fail(2, str(error))
 
 
@@ -320,8 +322,8 @@ def _predict(arguments):
     model.load_state_dict(weights)
 
     picture = read_picture(arguments.image, preparation.channels)
-    pixels, inverted = preparation.with_polarity(preparation.pixels(picture))
-    logits = predict(model, preparation.standardize(pixels))
+    picture, inverted = preparation.with_polarity(picture)
+    logits = predict(model, preparation(picture))
     probabilities = np.asarray(softmax(logits, 1))[0]
     if inverted:
         print("(light ground: the picture was inverted)")

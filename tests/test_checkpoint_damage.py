@@ -40,19 +40,12 @@ def test_every_truncation_is_refused(tmp_path):
     assert list(load(path)) == ["weight", "spaces", "mask", "empty"]
 
 
-def test_every_flipped_bit_is_refused(tmp_path):
+@pytest.mark.parametrize("empty", [False, True])
+def test_every_flipped_bit_is_refused(tmp_path, empty):
     path = tmp_path / "a"
-    raw = small_checkpoint(path)
-    for bit in range(8 * len(raw)):
-        damaged = bytearray(raw)
-        damaged[bit // 8] ^= 1 << bit % 8
-        assert_refused(path, bytes(damaged))
-
-
-def test_every_flipped_bit_of_an_empty_checkpoint_is_refused(tmp_path):
-    path = tmp_path / "a"
-    save({}, path)
-    raw = path.read_bytes()
+    if empty:
+        save({}, path)
+    raw = path.read_bytes() if empty else small_checkpoint(path)
     for bit in range(8 * len(raw)):
         damaged = bytearray(raw)
         damaged[bit // 8] ^= 1 << bit % 8
@@ -203,7 +196,7 @@ def test_a_disk_that_fills_up(tmp_path):
 
 def test_kill_during_save(tmp_path):
     killed = int(run_script(KILLED, tmp_path).split()[0])
-    assert killed >= 20  # or the test proves nothing
+    assert killed >= 5  # of 80, or the test proves nothing
 
 
 def test_leftovers_go_and_live_temporaries_stay(tmp_path):

@@ -13,7 +13,8 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "cross_entropy", "dropout", "gemm", "im2col", "memory", "optim", "pool", "softmax", "threads",
+    "conv", "conv_weight", "correlate", "cross_entropy", "dropout", "gemm", "gemv", "im2col",
+    "memory", "optim", "pool", "softmax", "threads",
 )  # fmt: skip
 
 

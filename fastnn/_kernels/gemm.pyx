@@ -2,7 +2,7 @@
 
 The inner dimension is cut into blocks of about KC and the columns into slices of NC and panels
 of one tile's width (32 floats with AVX-512). For one block of both, the panels of B are packed
-(kc x width, contiguous) and the rows of A copied next to each other; then (group of row tiles) x
+(kc x width, contiguous) and so are tiles of A's rows (kc x rows); then (group of row tiles) x
 (chunk of panels) items are shared among the threads. Every grid derives from m, n, k alone, and
 a sum over k runs in order within a block and block after block: any number of threads gives the
 same bits.
@@ -11,27 +11,34 @@ Small operands are read where they lie: A when few panels would reuse the copy, 
 tiles would. Only B's last panel, if it is not a whole vector wide, is always packed.
 """
 
-cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
 from cython.parallel cimport parallel, prange
 from libc.string cimport memcpy
 
-from .memory cimport Block, block
+from .gemv cimport gemv, gemv_fits
+from .memory cimport Block, block, empty
+from .pack cimport pack_panel
 from .threads cimport threads_for
-from .tile cimport TILE_MAX_WIDTH, TILE_ROWS, TILE_VECS, VEC_BYTES, tile_run, tile_t
+from .tile cimport (
+    TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, padded_columns, panel_width, tile_run,
+    tile_t, wide_panel,
+)
+from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
 cnp.import_array()
 
 cdef enum:
-    KC_BYTES = 1536       # of B's column in one block: a panel of KC x 32 floats is 48 KiB, in L2
-    NC = 3072             # columns in one slice: KC x NC floats of packed B are 4.5 MiB, in L3
-    GROUP_TILES = 12      # row tiles in one item: 168 rows x KC floats are 252 KiB, in L2
-    SLICE_GROUPS = 8      # groups in one slice: between slices Ctrl-C is answered
-    FEW_PANELS = 2        # B this narrow: A is read where it lies
-    FEW_TILES = 2         # A this low: B is read where it lies
-    SMALL_B_BYTES = 32768 # and so is a B that fits the first-level cache
+    KC_BYTES = 3072        # of B's column in one block: a panel of KC x 32 floats is 96 KiB, in L2
+    NC = 3072              # columns in one slice: KC x NC floats of packed B are 9 MiB, in L3
+    GROUP_TILES = 12       # row tiles in one item: 168 rows x KC floats are half a MiB, in L2
+    SLICE_GROUPS = 8       # groups in one slice: between slices Ctrl-C is answered
+    FEW_PANELS = 2         # B this narrow: A is read where it lies
+    FEW_TILES = 2          # A this low: B is read where it lies; and so is
+    SOME_TILES = 5         # for an A this low
+    L3_BYTES = 8388608     # a B of this size (last-level cache),
+    L1_BYTES = 32768       # for any A a B of this size (first-level cache)
 
 cdef struct Operand:      # a strided matrix; strides in elements
     const void *data
@@ -41,19 +48,15 @@ cdef struct Slice:        # one slice: C[m, n] += A[m, k] B[k, n]
     Py_ssize_t m, n, k
     Operand a, b          # as given
     void *a_pack          # NULL: read A where it lies
-    Py_ssize_t a_pack_stride
     void *b_pack          # panels; with b_in_place only the last, if that is ragged
     bint b_in_place
     bint b_packed         # B came as a PackedMatrix
     void *c
     Py_ssize_t ldc
     const void *bias      # NULL: none
-    bint accumulate
+    bint accumulate       # C already holds the blocks of k before this one
+    int activation        # ACT_NONE until the last block of k
     Py_ssize_t tiles, panels
-
-
-cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return (a + b - 1) // b
 
 
 cdef inline Py_ssize_t tile_begin(Py_ssize_t t, Py_ssize_t tiles, Py_ssize_t m) noexcept nogil:
@@ -61,81 +64,47 @@ cdef inline Py_ssize_t tile_begin(Py_ssize_t t, Py_ssize_t tiles, Py_ssize_t m) 
     return t * m // tiles
 
 
-cdef inline Py_ssize_t panel_width(Py_ssize_t columns, size_t itemsize) noexcept nogil:
-    """Columns of one panel in memory: one vector if that is enough, else two."""
-    cdef Py_ssize_t vlen = VEC_BYTES // itemsize
-    return vlen if columns <= vlen else TILE_VECS * vlen
-
-
-cdef void pack_a_tile(Slice *s, Py_ssize_t t, floating *_) noexcept nogil:
-    """Copy tile t's rows next to each other: row by row, or column by column if A has them so."""
-    cdef Py_ssize_t r0 = tile_begin(t, s.tiles, s.m), rows = tile_begin(t + 1, s.tiles, s.m) - r0
-    cdef Py_ssize_t rs = s.a.rs, cs = s.a.cs, i, p
-    cdef const floating *a = <const floating *>s.a.data + r0 * rs
-    cdef floating *out = <floating *>s.a_pack + r0 * s.a_pack_stride
-    if rs == 1:
-        for p in range(s.k):
-            for i in range(rows):
-                out[p * rows + i] = a[p * cs + i]
-    else:
-        for i in range(rows):
-            if cs == 1:
-                memcpy(out + i * s.a_pack_stride, a + i * rs, s.k * sizeof(floating))
-            else:
-                for p in range(s.k):
-                    out[i * s.a_pack_stride + p] = a[i * rs + p * cs]
-
-
-cdef void pack_b_panel(const floating *b, Py_ssize_t rs, Py_ssize_t cs, Py_ssize_t k,
-                       Py_ssize_t columns, Py_ssize_t width, floating *out) noexcept nogil:
-    """out[p, j] = b[p, j] for j < columns, 0 up to width."""
-    cdef Py_ssize_t p, j
-    if cs == 1:
-        for p in range(k):
-            for j in range(columns):
-                out[p * width + j] = b[p * rs + j]
-    else:
-        for j in range(columns):
-            for p in range(k):
-                out[p * width + j] = b[p * rs + j * cs]
-    for p in range(k):
-        for j in range(columns, width):
-            out[p * width + j] = 0
+cdef inline Py_ssize_t packed_rows(size_t itemsize) noexcept nogil:
+    """Rows of a packed tile of A in memory: whole vectors."""
+    return ceil_div(TILE_ROWS * itemsize, VEC_BYTES) * VEC_BYTES // itemsize
 
 
 cdef void pack_item(Slice *s, Py_ssize_t item, floating *_) noexcept nogil:
     """Pack panel `item` of B, or tile `item - panels` of A."""
-    cdef Py_ssize_t wide = panel_width(s.n + VEC_BYTES, sizeof(floating)), j, columns
-    if item >= s.panels:
-        pack_a_tile[floating](s, item - s.panels, NULL)
-        return
-    j = item * wide
-    columns = min(wide, s.n - j)
-    pack_b_panel[floating](
-        <const floating *>s.b.data + j * s.b.cs, s.b.rs, s.b.cs, s.k, columns,
-        panel_width(columns, sizeof(floating)),
-        <floating *>s.b_pack + (0 if s.b_in_place else j * s.k))
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j, columns
+    cdef Py_ssize_t tile = item - s.panels, r0
+    if tile < 0:
+        j = item * wide
+        columns = min(wide, s.n - j)
+        pack_panel(<const floating *>s.b.data + j * s.b.cs, s.b.rs, s.b.cs, s.k,
+                             columns, panel_width(columns, sizeof(floating)),
+                             <floating *>s.b_pack + (0 if s.b_in_place else j * s.k))
+    else:
+        r0 = tile_begin(tile, s.tiles, s.m)
+        wide = packed_rows(sizeof(floating))
+        pack_panel(<const floating *>s.a.data + r0 * s.a.rs, s.a.cs, s.a.rs, s.k,
+                             tile_begin(tile + 1, s.tiles, s.m) - r0, wide,
+                             <floating *>s.a_pack + tile * wide * s.k)
 
 
 cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t panel0,
                         Py_ssize_t panel1, floating *_) noexcept nogil:
     """Row tiles [tile0, tile1) x panels [panel0, panel1) of C."""
-    cdef Py_ssize_t wide = panel_width(s.n + VEC_BYTES, sizeof(floating))
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating))
     cdef Py_ssize_t row[TILE_ROWS]
     cdef Py_ssize_t c_row[TILE_ROWS]
     cdef Py_ssize_t edge_row[TILE_ROWS]
     cdef Py_ssize_t zeros[TILE_ROWS]
     cdef floating edge[TILE_ROWS * TILE_MAX_WIDTH]
     cdef floating edge_bias[TILE_MAX_WIDTH]
-    cdef bint by_column = s.a_pack != NULL and s.a.rs == 1
-    cdef Py_ssize_t a_rs = s.a.rs if s.a_pack == NULL else s.a_pack_stride
+    cdef Py_ssize_t a_rows = packed_rows(sizeof(floating))
     cdef Py_ssize_t t, panel, i, j, r0, rows, columns, width
     cdef floating *c
     cdef const floating *bias
     cdef bint ragged
     cdef tile_t tile
     for i in range(TILE_ROWS):
-        row[i] = i if by_column else i * a_rs
+        row[i] = i * s.a.rs if s.a_pack == NULL else i
         c_row[i] = i * s.ldc
         edge_row[i] = i * wide
         zeros[i] = 0
@@ -143,6 +112,7 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
     tile.span = zeros
     tile.spans = 1
     tile.length = s.k
+    tile.a_step = s.a.cs if s.a_pack == NULL else a_rows
     for panel in range(panel0, panel1):
         j = panel * wide
         columns = min(wide, s.n - j)
@@ -163,11 +133,9 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
             rows = tile_begin(t + 1, s.tiles, s.m) - r0
             c = <floating *>s.c + r0 * s.ldc + j
             if s.a_pack == NULL:
-                tile.a = <const floating *>s.a.data + r0 * a_rs
-                tile.a_step = s.a.cs
+                tile.a = <const floating *>s.a.data + r0 * s.a.rs
             else:
-                tile.a = <const floating *>s.a_pack + r0 * a_rs
-                tile.a_step = rows if by_column else 1
+                tile.a = <const floating *>s.a_pack + t * a_rows * s.k
             if ragged:
                 tile.c = edge
                 tile.c_row = edge_row
@@ -184,6 +152,9 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
                 tile.init = bias
                 tile.init_row = zeros
             tile_run(&tile, sizeof(floating), <int>rows, <int>(width * sizeof(floating) // VEC_BYTES))
+            if s.activation != ACT_NONE:
+                for i in range(rows):
+                    activate(<floating *>tile.c + tile.c_row[i], columns, s.activation)
             if ragged:
                 for i in range(rows):
                     memcpy(c + i * s.ldc, edge + i * wide, columns * sizeof(floating))
@@ -202,6 +173,11 @@ cdef void run_slice(Slice *s, floating *_) noexcept nogil:
         first = s.panels - 1
     if s.a_pack != NULL:
         last += s.tiles
+    if nt == 1:  # spare small products the cost of a parallel region
+        for item in range(first, last):
+            pack_item[floating](s, item, NULL)
+        multiply_item[floating](s, 0, s.tiles, 0, s.panels, NULL)
+        return
     with parallel(num_threads=nt):
         for item in prange(first, last, schedule="static"):
             pack_item[floating](s, item, NULL)
@@ -235,17 +211,10 @@ cdef class PackedMatrix:
         return f"PackedMatrix(shape={self.shape}, dtype={self.dtype.name})"
 
 
-cdef Py_ssize_t padded_columns(Py_ssize_t n, size_t itemsize) noexcept nogil:
-    """Columns of n in memory once packed: the last panel is one or two whole vectors wide."""
-    cdef Py_ssize_t wide = TILE_VECS * VEC_BYTES // itemsize
-    cdef Py_ssize_t rest = n % wide
-    return n - rest + (panel_width(rest, itemsize) if rest else 0)
-
-
 cdef void pack_all(const floating *b, Py_ssize_t rs, Py_ssize_t cs, Py_ssize_t k, Py_ssize_t n,
                    floating *out) noexcept nogil:
     """All blocks of k, each with all its panels: block p0 starts at p0 * padded_columns(n)."""
-    cdef Py_ssize_t wide = TILE_VECS * VEC_BYTES // sizeof(floating)
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating))
     cdef Py_ssize_t blocks = k_blocks(k, sizeof(floating)), panels = ceil_div(n, wide)
     cdef Py_ssize_t padded = padded_columns(n, sizeof(floating))
     cdef Py_ssize_t item, p0, p1, j, columns
@@ -254,9 +223,9 @@ cdef void pack_all(const floating *b, Py_ssize_t rs, Py_ssize_t cs, Py_ssize_t k
         p1 = (item // panels + 1) * k // blocks
         j = (item % panels) * wide
         columns = min(wide, n - j)
-        pack_b_panel[floating](b + p0 * rs + j * cs, rs, cs, p1 - p0, columns,
-                               panel_width(columns, sizeof(floating)),
-                               out + p0 * padded + j * (p1 - p0))
+        pack_panel(b + p0 * rs + j * cs, rs, cs, p1 - p0, columns,
+                             panel_width(columns, sizeof(floating)),
+                             out + p0 * padded + j * (p1 - p0))
 
 
 def pack(cnp.ndarray b):
@@ -280,8 +249,32 @@ def pack(cnp.ndarray b):
     return packed
 
 
-# Epilogues, in the order of activate()'s codes.
-ACTIVATIONS = {"relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
+cdef bint multiply_vector(cnp.ndarray a, cnp.ndarray b, cnp.ndarray bias, int kind, cnp.ndarray c):
+    """gemm's case of one row or one column, if the strides allow; whether they did."""
+    cdef Py_ssize_t itemsize = cnp.PyArray_ITEMSIZE(a)
+    cdef Py_ssize_t m = a.shape[0], n = b.shape[1], k = a.shape[1]
+    cdef const void *bias_data = NULL if bias is None else cnp.PyArray_DATA(bias)
+    if m > 1:  # one column: c' = b' a'
+        if c.strides[0] != itemsize:
+            return False
+        a, b = b.T, a.T
+    elif n > 1 and c.strides[1] != itemsize:
+        return False
+    if not gemv_fits(b.strides[0] // itemsize, b.strides[1] // itemsize):
+        return False
+    gemv(cnp.PyArray_DATA(a), a.strides[1] // itemsize, cnp.PyArray_DATA(b),
+         b.strides[0] // itemsize, b.strides[1] // itemsize, k, m * n, bias_data,
+         0 if m > 1 else 1, cnp.PyArray_DATA(c), itemsize)
+    if kind != ACT_NONE:
+        if itemsize == sizeof(float):
+            activate(<float *>cnp.PyArray_DATA(c), m * n, kind)
+        else:
+            activate(<double *>cnp.PyArray_DATA(c), m * n, kind)
+    return True
+
+
+# The epilogues by name.
+ACTIVATIONS = {"relu": ACT_RELU, "sigmoid": ACT_SIGMOID, "tanh": ACT_TANH}
 
 
 def writes_rows(cnp.ndarray c):
@@ -297,69 +290,78 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
     writes_rows, or None for a new one. All of one dtype. Returns c."""
     cdef bint single = cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT32
     cdef Py_ssize_t itemsize = 4 if single else 8
-    cdef Py_ssize_t wide = TILE_VECS * VEC_BYTES // itemsize
+    cdef Py_ssize_t wide = wide_panel(itemsize)
     cdef Py_ssize_t m = a.shape[0], k = a.shape[1], n
     cdef Py_ssize_t blocks = k_blocks(k, itemsize), kc_most = ceil_div(k, blocks)
-    cdef Py_ssize_t tiles = ceil_div(m, TILE_ROWS), m_slices, n_slices
-    cdef Py_ssize_t q, p0, p1, i, t0, t1, r0, j0, j1, padded = 0
+    cdef Py_ssize_t tiles = ceil_div(m, TILE_ROWS)
+    cdef Py_ssize_t m_slices = ceil_div(tiles, GROUP_TILES * SLICE_GROUPS), n_slice
+    cdef Py_ssize_t q, p0, i, j0, t0, r0, padded = 0
     cdef const char *a_data = <const char *>cnp.PyArray_DATA(a)
     cdef const char *b_data
-    cdef char *c_data = <char *>cnp.PyArray_DATA(c)
+    cdef char *c_data
+    cdef int kind = ACT_NONE if activation is None else ACTIVATIONS[activation]
+    cdef cnp.npy_intp[2] shape
     cdef Block a_block, b_block
-    cdef bint copy_a
-    cdef Slice s
     cdef PackedMatrix packed
+    cdef Slice s
+    s.b_packed = isinstance(b, PackedMatrix)
+    n = (<PackedMatrix>b).n if s.b_packed else (<cnp.ndarray>b).shape[1]
+    if c is None:
+        shape[0] = m
+        shape[1] = n
+        c = empty(2, shape, cnp.PyArray_TYPE(a))
+    if m == 0 or n == 0:
+        return c
+    if not s.b_packed and (m == 1 or n == 1) and multiply_vector(a, <cnp.ndarray>b, bias, kind, c):
+        return c
+    c_data = <char *>cnp.PyArray_DATA(c)
+    s.ldc = c.strides[0] // itemsize
     s.a.rs = a.strides[0] // itemsize
     s.a.cs = a.strides[1] // itemsize
-    s.ldc = c.strides[0] // itemsize
-    s.b_packed = isinstance(b, PackedMatrix)
-    s.b_in_place = False
     if s.b_packed:
         packed = <PackedMatrix>b
         b_data = <const char *>packed.memory.data
         padded = padded_columns(n, itemsize)
-        n_slices = 1
+        s.b_in_place = False
+        n_slice = n
     else:
         b_data = <const char *>cnp.PyArray_DATA(<cnp.ndarray>b)
         s.b.rs = (<cnp.ndarray>b).strides[0] // itemsize
         s.b.cs = (<cnp.ndarray>b).strides[1] // itemsize
-        s.b_in_place = s.b.cs == 1 and (tiles <= FEW_TILES or k * n * itemsize <= SMALL_B_BYTES)
-        n_slices = ceil_div(n, NC)
-        b_block = block(kc_most * (wide if s.b_in_place else min(n, NC) + wide) * itemsize)
+        s.b_in_place = s.b.cs == 1 and (
+            tiles <= FEW_TILES or k * n * itemsize <= L1_BYTES
+            or (tiles <= SOME_TILES and k * n * itemsize <= L3_BYTES))
+        n_slice = min(n, NC)
+        b_block = block(kc_most * (wide if s.b_in_place else n_slice + wide) * itemsize)
         s.b_pack = b_block.data
-    copy_a = n > FEW_PANELS * wide and tiles > FEW_TILES
     s.a_pack = NULL
-    # An odd number of vectors apart, rows do not fight for the same cache sets.
-    s.a_pack_stride = kc_most + VEC_BYTES // itemsize
-    m_slices = ceil_div(tiles, GROUP_TILES * SLICE_GROUPS)
-    if copy_a:
-        a_block = block(ceil_div(tiles, m_slices) * TILE_ROWS * s.a_pack_stride * itemsize)
+    if n > FEW_PANELS * wide and tiles > FEW_TILES:
+        a_block = block(ceil_div(tiles, m_slices) * packed_rows(itemsize) * kc_most * itemsize)
         s.a_pack = a_block.data
-    for j0 in range(0, n, NC if n_slices > 1 else n):
-        j1 = min(n, j0 + NC) if n_slices > 1 else n
+    for j0 in range(0, n, n_slice):
+        s.n = min(n_slice, n - j0)
+        s.panels = ceil_div(s.n, wide)
         for q in range(blocks):
             p0 = q * k // blocks
-            p1 = (q + 1) * k // blocks
+            s.k = (q + 1) * k // blocks - p0
+            s.accumulate = q > 0
+            s.activation = kind if q == blocks - 1 else ACT_NONE
+            s.bias = NULL if bias is None else <const char *>cnp.PyArray_DATA(bias) + j0 * itemsize
+            if s.b_packed:
+                s.b_pack = <void *>(b_data + p0 * padded * itemsize)
+            else:
+                s.b.data = b_data + (p0 * s.b.rs + j0 * s.b.cs) * itemsize
             for i in range(m_slices):
                 t0 = i * tiles // m_slices
-                t1 = (i + 1) * tiles // m_slices
+                s.tiles = (i + 1) * tiles // m_slices - t0
                 r0 = tile_begin(t0, tiles, m)
-                s.m = tile_begin(t1, tiles, m) - r0
-                s.n = j1 - j0
-                s.k = p1 - p0
-                s.tiles = t1 - t0
-                s.panels = ceil_div(s.n, wide)
+                s.m = tile_begin(t0 + s.tiles, tiles, m) - r0
                 s.a.data = a_data + (r0 * s.a.rs + p0 * s.a.cs) * itemsize
-                if s.b_packed:
-                    s.b_pack = <void *>(b_data + p0 * padded * itemsize)
-                else:
-                    s.b.data = b_data + (p0 * s.b.rs + j0 * s.b.cs) * itemsize
                 s.c = c_data + (r0 * s.ldc + j0) * itemsize
-                s.accumulate = q > 0
-                s.bias = NULL if q > 0 or bias is None else <char *>cnp.PyArray_DATA(bias) + j0 * itemsize
                 with nogil:
                     if single:
                         run_slice[float](&s, NULL)
                     else:
                         run_slice[double](&s, NULL)
                 PyErr_CheckSignals()
+    return c

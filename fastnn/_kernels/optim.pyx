@@ -45,6 +45,7 @@ cdef struct Entry:      # one parameter with its gradient and state
     const cnp.npy_intp *strides[MAX_ARRAYS]
     const cnp.npy_intp *shape
     int ndim
+    bint contiguous[MAX_ARRAYS]  # in C order
     bint direct         # all lie in memory alike and without gaps: elements run in memory order
     bint single         # float32
     Py_ssize_t size
@@ -104,7 +105,8 @@ cdef bint add_arrays(Entry *e, tuple arrays, Py_ssize_t i, int count) noexcept:
             if e.shape[axis] > 1 and a.strides[axis] != p.strides[axis]:
                 e.direct = False
         e.data[k], e.strides[k] = cnp.PyArray_DATA(a), a.strides
-    if e.direct and not cnp.PyArray_CHKFLAGS(p, cnp.NPY_ARRAY_C_CONTIGUOUS):
+        e.contiguous[k] = cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_C_CONTIGUOUS)
+    if e.direct and not e.contiguous[0]:
         e.direct = is_dense(e.shape, e.strides[0], e.ndim, e.size, 4 if e.single else 8)
     return True
 
@@ -157,7 +159,8 @@ cdef inline void update(Job *job, Entry *e, void **data, Py_ssize_t n) noexcept 
 
 cdef void update_strided(Job *job, Entry *e, Py_ssize_t begin, Py_ssize_t n,
                          floating *_) noexcept nogil:
-    """Elements [begin, begin + n) in C order: through contiguous copies, piece by piece."""
+    """Elements [begin, begin + n) in C order, piece by piece: of an array that is not contiguous,
+    through a copy that is."""
     cdef floating copies[MAX_ARRAYS * PIECE]
     cdef void *data[MAX_ARRAYS]
     cdef Py_ssize_t at = begin, end = begin + n, length
@@ -167,10 +170,13 @@ cdef void update_strided(Job *job, Entry *e, Py_ssize_t begin, Py_ssize_t n,
     while at < end:
         length = min(<Py_ssize_t>PIECE, end - at)
         for k in range(job.arrays):
-            copy_piece[floating](e, k, at, length, False, <floating *>data[k])
+            if e.contiguous[k]:
+                data[k] = <floating *>e.data[k] + at
+            else:
+                copy_piece[floating](e, k, at, length, False, <floating *>data[k])
         update(job, e, data, length)
         for k in range(job.arrays):
-            if k != GRADIENT:
+            if k != GRADIENT and not e.contiguous[k]:
                 copy_piece[floating](e, k, at, length, True, <floating *>data[k])
         at += length
 

@@ -11,12 +11,17 @@ ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs)
 {
     V acc[TILE_ROWS][TILE_VECS];
     const REAL *row[TILE_ROWS];
-    const REAL *init = (const REAL *)t->init;
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 2
-        for (int j = 0; j < vecs; j++)
-            acc[i][j] = init ? (V) * (const VU *)(init + t->init_row[i] + j * VLEN) : (V){0};
+        for (int j = 0; j < vecs; j++) acc[i][j] = (V){0};
+    }
+    /* C arrives while the products are summed. */
+    REAL *c = (REAL *)t->c;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(c + t->c_row[i], 1);
+        if (vecs == 2) __builtin_prefetch(c + t->c_row[i] + 2 * VLEN - 1, 1);
     }
     const REAL *b = (const REAL *)t->b;
     const ptrdiff_t length = t->length, a_step = t->a_step, b_step = t->b_step;
@@ -39,11 +44,15 @@ ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs)
             at += a_step;
         }
     }
-    REAL *c = (REAL *)t->c;
+    /* init is added last: sums of one block do not lose bits to what came before. */
+    const REAL *init = (const REAL *)t->init;
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 2
-        for (int j = 0; j < vecs; j++) *(VU *)(c + t->c_row[i] + j * VLEN) = acc[i][j];
+        for (int j = 0; j < vecs; j++) {
+            if (init) acc[i][j] += *(const VU *)(init + t->init_row[i] + j * VLEN);
+            *(VU *)(c + t->c_row[i] + j * VLEN) = acc[i][j];
+        }
     }
 }
 

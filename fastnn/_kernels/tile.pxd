@@ -1,3 +1,7 @@
+from cython cimport floating
+
+from .vecmath cimport activate_f32, activate_f64
+
 cdef extern from "tile.h" nogil:
     enum:
         VEC_BYTES
@@ -20,3 +24,32 @@ cdef extern from "tile.h" nogil:
         const Py_ssize_t *c_row
 
     void tile_run(const tile_t *t, size_t itemsize, int rows, int vecs)
+
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return (a + b - 1) // b
+
+
+cdef inline Py_ssize_t wide_panel(size_t itemsize) noexcept nogil:
+    """Columns of every panel but the last."""
+    return TILE_VECS * VEC_BYTES // itemsize
+
+
+cdef inline Py_ssize_t panel_width(Py_ssize_t columns, size_t itemsize) noexcept nogil:
+    """Columns in memory of a panel that holds so many: one vector if that is enough, else two."""
+    cdef Py_ssize_t vlen = VEC_BYTES // itemsize
+    return vlen if columns <= vlen else TILE_VECS * vlen
+
+
+cdef inline Py_ssize_t padded_columns(Py_ssize_t n, size_t itemsize) noexcept nogil:
+    """Columns in memory of all panels of n columns."""
+    cdef Py_ssize_t rest = n % wide_panel(itemsize)
+    return n - rest + (panel_width(rest, itemsize) if rest else 0)
+
+
+cdef inline void activate(floating *x, Py_ssize_t n, int kind) noexcept nogil:
+    """An epilogue, in place."""
+    if floating is float:
+        activate_f32(x, n, kind)
+    else:
+        activate_f64(x, n, kind)

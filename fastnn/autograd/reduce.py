@@ -23,16 +23,17 @@ def _reduced(op, x, dim, keepdim, axis, keepdims):
 
 def normal_axes(op, axis, ndim):
     """An int or several -> a tuple of different axes in [0, ndim)."""
-    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-    for a in axes:
+    axes = []
+    for a in axis if isinstance(axis, (tuple, list)) else (axis,):
         if isinstance(a, bool) or not hasattr(a, "__index__"):
             raise TypeError(f"{op}: an axis must be an int, got {a!r}")
         if not -ndim <= a < ndim:
             raise ValueError(f"{op}: axis {a} is out of range for {ndim} axes")
-    axes = tuple(a % ndim for a in axes)
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"{op}: axes must differ, got {axis}")
-    return axes
+        a = a.__index__() % ndim
+        if a in axes:
+            raise ValueError(f"{op}: axes must differ, got {axis}")
+        axes.append(a)
+    return tuple(axes)
 
 
 @method("sum")

@@ -152,14 +152,16 @@ def permute(x, *dims):
 def transpose(x, *dims):
     """Two axes: swapped, as in PyTorch. More: permuted; none: reversed, as in NumPy."""
     dims = _sizes(dims)
-    ndim = x.data.ndim
     if not dims:
-        return permute(x, *reversed(range(ndim)))
-    if len(dims) == 2:
-        i, j = normal_axes("transpose", dims, ndim)
-        dims = list(range(ndim))
-        dims[i], dims[j] = j, i
-    return permute(x, *dims)
+        return record(x.data.T, (x,), _reversed_backward)
+    if len(dims) != 2:
+        return permute(x, *dims)
+    i, j = normal_axes("transpose", dims, x.data.ndim)
+    return record(x.data.swapaxes(i, j), (x,), lambda dy: (dy.swapaxes(i, j),))
+
+
+def _reversed_backward(dy):  # y = x.T
+    return (dy.T,)
 
 
 Tensor.T = property(transpose, doc="The axes reversed.")

@@ -28,7 +28,7 @@ def softplus(input, beta=1.0, threshold=20.0):
     xd = x.data
     y = kernels.softplus(xd, beta=beta, threshold=threshold)
 
-    def backward(dy):
+    def backward(dy):  # y = log(1 + exp(beta x)) / beta
         return (kernels.softplus_backward(dy, xd, beta=beta, threshold=threshold),)
 
     return record(y, (x,), backward)
@@ -40,7 +40,7 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
     xd = x.data
     y = kernels.leaky_relu(xd, negative_slope=negative_slope)
 
-    def backward(dy):
+    def backward(dy):  # y = x or negative_slope x
         return (kernels.leaky_relu_backward(dy, xd, negative_slope=negative_slope),)
 
     return record(y, (x,), backward)
@@ -53,7 +53,7 @@ def elu(input, alpha=1.0, inplace=False):
     xd = x.data
     y = kernels.elu(xd, alpha=alpha)
 
-    def backward(dy):
+    def backward(dy):  # y = x or alpha (exp(x) - 1)
         return (kernels.elu_backward(dy, xd, alpha=alpha),)
 
     return record(y, (x,), backward)
@@ -76,7 +76,7 @@ def softmax(input, dim=None):
     axis = _axis("softmax", dim, x)
     y = kernels.softmax(x.data, axis=axis)
 
-    def backward(dy):
+    def backward(dy):  # y = exp(x) / sum(exp(x))
         return (kernels.softmax_backward(dy, y, axis=axis),)
 
     return record(y, (x,), backward)
@@ -88,7 +88,7 @@ def log_softmax(input, dim=None):
     axis = _axis("log_softmax", dim, x)
     y = kernels.log_softmax(x.data, axis=axis)
 
-    def backward(dy):
+    def backward(dy):  # y = x - log(sum(exp(x)))
         return (kernels.log_softmax_backward(dy, y, axis=axis),)
 
     return record(y, (x,), backward)

@@ -96,7 +96,7 @@ def cross_entropy(
     if reduction == "none":
         loss = loss.reshape(rows.target_shape)
 
-    def backward(dy):
+    def backward(dy):  # l = -sum_v w_v q_v log softmax(x)_v
         if reduction == "none":
             dy = dy.reshape(-1)
         dx = kernels.softmax_cross_entropy_backward(dy, log_probs, td, **options)
@@ -138,7 +138,7 @@ def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean")
         with np.errstate(invalid="ignore"):  # every row ignored: 0 / 0 = NaN, as in torch
             y = np.asarray(kernels.sum(loss) / total)
 
-    def backward(dy):
+    def backward(dy):  # l = -w_t x_t
         dx = np.zeros_like(xd)
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = dy.reshape(-1)[kept] if reduction == "none" else dy / total

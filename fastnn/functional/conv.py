@@ -31,20 +31,17 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if x.data.ndim == 3:
         return conv2d(x.unsqueeze(0), w, bias, stride, padding, dilation, groups).squeeze(0)
     xd, wd = x.data, w.data
-    b = None if bias is None else as_tensor(bias, w)
-    y = kernels.conv2d(
-        xd, wd, None if b is None else b.data,
-        stride=stride, padding=padding, dilation=dilation, groups=groups,
-    )  # fmt: skip
+    parents = (x, w) if bias is None else (x, w, as_tensor(bias, w))
+    bd = None if bias is None else parents[2].data
+    windows = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+    y = kernels.conv2d(xd, wd, bd, **windows)
+    needs = (x.requires_grad, w.requires_grad, bd is not None and parents[2].requires_grad)
+    count = len(parents)
 
-    def backward(dy):
-        grads = kernels.conv2d_backward(
-            dy, xd, wd, stride=stride, padding=padding, dilation=dilation, groups=groups,
-            needs=(x.requires_grad, w.requires_grad, b is not None and b.requires_grad),
-        )  # fmt: skip
-        return grads[:2] if b is None else grads
+    def backward(dy):  # y = x * w + b
+        return kernels.conv2d_backward(dy, xd, wd, **windows, needs=needs)[:count]
 
-    return record(y, (x, w) if b is None else (x, w, b), backward)
+    return record(y, parents, backward)
 
 
 def _named_padding(padding, weight_shape, stride, dilation):
@@ -76,7 +73,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     windows = dict(stride=stride, padding=padding, dilation=dilation)
     y = kernels.im2col(xd, kernel_size, **windows)
 
-    def backward(dy):
+    def backward(dy):  # y = every window of x
         return (kernels.col2im(dy, xd.shape[2:], kernel_size, **windows),)
 
     return record(y, (x,), backward)
@@ -92,7 +89,7 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     windows = dict(stride=stride, padding=padding, dilation=dilation)
     x = kernels.col2im(cols.data, output_size, kernel_size, **windows)
 
-    def backward(dx):
+    def backward(dx):  # x = sum of the columns, each into its window
         return (kernels.im2col(dx, kernel_size, **windows),)
 
     return record(x, (cols,), backward)

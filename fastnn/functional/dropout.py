@@ -19,7 +19,7 @@ def dropout(input, p=0.5, training=True, inplace=False):
     seed = random.next_seed()
     y = kernels.dropout(x.data, p, seed=seed)
 
-    def backward(dy):
+    def backward(dy):  # y = x m / (1 - p)
         return (kernels.dropout_backward(dy, p, seed=seed),)
 
     return record(y, (x,), backward)

@@ -29,27 +29,28 @@ def linear(input, weight, bias=None):
         for size in shape[:-1]:
             rows *= size
         xd = xd.reshape(rows, d)
-    if bias is None:
-        b, bd, parents = None, None, (x, w)
-    else:
+    biased = bias is not None
+    bd, b_wanted, parents = None, False, (x, w)
+    if biased:
         b = as_tensor(bias, w)
-        bd, parents = b.data, (x, w, b)
+        bd, b_wanted, parents = b.data, b.requires_grad, (x, w, b)
         if bd.shape != (k,):
             raise ValueError(f"linear: bias must have shape ({k},), got {bd.shape}")
     y = kernels.gemm(xd, wd, trans_b=True, bias=bd)
+    x_wanted, w_wanted = x.requires_grad, w.requires_grad
 
-    def backward(dy):
+    def backward(dy):  # y = x W^T + b
+        dx = dw = db = None
         if not two_d:
             dy = dy.reshape(rows, k)
-        dx = dw = None
-        if x.requires_grad:
+        if x_wanted:
             dx = kernels.gemm(dy, wd)
             if not two_d:
                 dx = dx.reshape(shape)
-        if w.requires_grad:
+        if w_wanted:
             dw = kernels.gemm(dy, xd, trans_a=True)
-        if b is None:
-            return dx, dw
-        return dx, dw, kernels.sum(dy, axis=0) if b.requires_grad else None
+        if b_wanted:
+            db = kernels.sum(dy, axis=0)
+        return (dx, dw, db) if biased else (dx, dw)
 
     return record(y if two_d else y.reshape(*shape[:-1], k), parents, backward)

@@ -29,46 +29,60 @@ def _operands(op, input, target, reduction):
     return x, t
 
 
-def _record(loss, x, t, reduction, dloss_dx, dloss_dt):
-    """Reduce the element-wise `loss`; dloss_dx() and dloss_dt() give its derivatives."""
-    if reduction == "none":
-        y = loss
-    else:
-        y = kernels.mean(loss) if reduction == "mean" else kernels.sum(loss)
-    size = loss.size
+def _record(loss, x, t, reduction, dloss_dx, dloss_dt, total=None):
+    """Reduce the element-wise `loss`; dloss_dx() and dloss_dt() give its derivatives. "mean"
+    divides by `total`, or the number of elements."""
+    if total is None:
+        total = float(loss.size)
+    y = np.asarray(loss) if reduction == "none" else kernels.sum(loss)
+    if reduction == "mean":
+        y = kernels.divide(y, total)
+    x_wanted, t_wanted = x.requires_grad, t.requires_grad
 
-    def backward(dy):
-        scale = dy if reduction == "none" else float(dy)
+    def backward(dy):  # y = sum of l(x, t) / total
         if reduction == "mean":
-            scale /= max(size, 1)
-        dx = kernels.multiply(dloss_dx(), scale) if x.requires_grad else None
-        dt = kernels.multiply(dloss_dt(), scale) if t.requires_grad else None
-        return dx, dt
+            dy = kernels.divide(dy, total)
+        return (
+            kernels.multiply(dloss_dx(), dy) if x_wanted else None,
+            kernels.multiply(dloss_dt(), dy) if t_wanted else None,
+        )
 
     return record(y, (x, t), backward)
 
 
-def mse_loss(input, target, *, reduction="mean"):
-    """l = (x - t)^2. input and target: any one shape and float dtype.
-
-    Raises ValueError for unequal shapes or an unknown reduction.
-    """
-    x, t = _operands("mse_loss", input, target, reduction)
+def _difference(op, input, target, weight, reduction, loss, slope):
+    """loss(x - t) w, whose "mean" divides by the sum of w; slope: the derivative of `loss`."""
+    x, t = _operands(op, input, target, reduction)
     d = kernels.subtract(x.data, t.data)
+    w = _constant(op, "weight", weight, x)
+    if w is not None and w.shape != d.shape:
+        raise ValueError(f"{op}: weight must have the input's shape {d.shape}, got {w.shape}")
     return _record(
-        kernels.multiply(d, d), x, t, reduction,
-        lambda: kernels.multiply(d, 2.0), lambda: kernels.multiply(d, -2.0),
+        _times(w, loss(d)), x, t, reduction,
+        lambda: _times(w, slope(d)), lambda: kernels.negative(_times(w, slope(d))),
+        None if w is None else float(kernels.sum(w)),
     )  # fmt: skip
 
 
-def l1_loss(input, target, *, reduction="mean"):
-    """l = |x - t|, with derivative 0 where x = t. input and target: any one shape and dtype.
+def mse_loss(input, target, *, reduction="mean", weight=None):
+    """l = w (x - t)^2; "mean" divides by the sum of w (1 unless given).
 
-    Raises ValueError for unequal shapes or an unknown reduction.
+    input, target, weight: any one shape and float dtype. Raises ValueError for unequal shapes or
+    an unknown reduction.
     """
-    x, t = _operands("l1_loss", input, target, reduction)
-    d = kernels.subtract(x.data, t.data)
-    return _record(np.abs(d), x, t, reduction, lambda: np.sign(d), lambda: -np.sign(d))
+    return _difference(
+        "mse_loss", input, target, weight, reduction,
+        lambda d: kernels.multiply(d, d), lambda d: kernels.multiply(d, 2.0),
+    )  # fmt: skip
+
+
+def l1_loss(input, target, *, reduction="mean", weight=None):
+    """l = w |x - t|, with slope 0 where x = t; "mean" divides by the sum of w (1 unless given).
+
+    input, target, weight: any one shape and float dtype. Raises ValueError for unequal shapes or
+    an unknown reduction.
+    """
+    return _difference("l1_loss", input, target, weight, reduction, np.abs, np.sign)
 
 
 def _constant(op, name, value, x):
@@ -128,15 +142,16 @@ def binary_cross_entropy_with_logits(
     xd, td = x.data, t.data
     w = _constant(op, "weight", weight, x)
     p = _constant(op, "pos_weight", pos_weight, x)
-    # softplus(-x) = max(-x, 0) + log(1 + exp(-|x|)): never above the kernel's linear threshold.
-    softplus = np.maximum(-xd, 0.0) + kernels.softplus(-np.abs(xd))
+    # softplus(-x) = max(-x, 0) + log(1 + exp(-|x|)): never above the kernel's linear threshold,
+    # and a tiny second term outlives x and max(-x, 0), which cancel where t = 0.
+    linear, tail = np.maximum(-xd, 0.0), kernels.softplus(-np.abs(xd))
     q = 1.0 if p is None else 1.0 + (p - 1.0) * td
-    loss = _times(w, (1.0 - td) * xd + q * softplus)
+    loss = _times(w, ((1.0 - td) * xd + q * linear) + q * tail)
 
     def dloss_dx():
         return _times(w, (1.0 - td) - q * kernels.sigmoid(-xd))
 
     def dloss_dt():
-        return _times(w, -xd if p is None else (p - 1.0) * softplus - xd)
+        return _times(w, -xd if p is None else (p - 1.0) * (linear + tail) - xd)
 
     return _record(loss, x, t, reduction, dloss_dx, dloss_dt)

@@ -25,7 +25,7 @@ def max_pool2d(
     )
     size = xd.shape[2:]
 
-    def backward(dy):
+    def backward(dy):  # y = the largest x of a window
         return (kernels.max_pool2d_backward(dy, indices, size),)
 
     out = record(y, (x,), backward)
@@ -59,7 +59,7 @@ def avg_pool2d(
     y = kernels.avg_pool2d(x.data, kernel_size, **windows)
     size = x.data.shape[2:]
 
-    def backward(dy):
+    def backward(dy):  # y = sum of a window / its size
         return (kernels.avg_pool2d_backward(dy, size, kernel_size, **windows),)
 
     return record(y, (x,), backward)

@@ -51,15 +51,16 @@ def _scheduler(optimizer, epochs):
     return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
 
 
-# Chosen on validation data. The shifts matter most: they stand in for the distortions of the
-# paper's section III.
+# Chosen on training data alone (digits: 5-fold; MNIST: held-out images). The shifts matter most:
+# they stand in for the distortions of the paper's section III. By up to 2 of 28 pixels is better
+# than by 1 or 3.
 RECIPE = Recipe(
     title="LeNet-5",
     preparation=Preparation(size=(28, 28), channels=1),
     defaults={
-        "digits": Defaults(epochs=30, batch_size=32, lr=2e-3),
+        "digits": Defaults(epochs=60, batch_size=32, lr=2e-3),
         "mnist": Defaults(epochs=15, batch_size=64, lr=2e-3),
-        "folder": Defaults(epochs=30, batch_size=32, lr=2e-3),
+        "folder": Defaults(epochs=60, batch_size=32, lr=2e-3),
     },
     optimizer=_optimizer,
     scheduler=_scheduler,

@@ -1,10 +1,14 @@
 """Single pictures: what `fastnn predict` reads, and the example that `fastnn train` leaves."""
 
 import os
+import re
 
 import numpy as np
 
 from ..data import read_image
+
+_SPACE = rb"(?:\s|#[^\n]*\n)+"
+_PGM_HEADER = re.compile(rb"P5" + (_SPACE + rb"(\d+)") * 3 + rb"\s")
 
 
 def read_picture(path, channels):
@@ -51,16 +55,14 @@ def _read_pgm(path, data):
 
     Format: https://netpbm.sourceforge.net/doc/pgm.html
     """
-    lines = data[:1000].split(b"\n")
-    words = b" ".join(line for line in lines if not line.startswith(b"#")).split()[:4]
-    try:
-        width, height, peak = map(int, words[1:])
-        pixels = np.frombuffer(data[-width * height :], np.uint8).reshape(height, width)
-    except ValueError:
-        raise ValueError(f"{path}: not a whole binary PGM picture") from None
+    header = _PGM_HEADER.match(data)
+    width, height, peak = map(int, header.groups()) if header else (0, 0, 255)
     if peak != 255:
         raise ValueError(f"{path}: PGM pictures of 255 grey levels are read, this has {peak}")
-    return pixels[None, None]
+    size = width * height
+    if not 0 < size <= len(data) - header.end():
+        raise ValueError(f"{path}: not a whole binary PGM picture")
+    return np.frombuffer(data, np.uint8, size, header.end()).reshape(1, 1, height, width)
 
 
 def write_pgm(path, image):

@@ -8,6 +8,12 @@ import numpy as np
 from ..data import resize_images
 
 
+def unit_pixels(images):
+    """Pictures, uint8 or floats in [0, 1], as float32 in [0, 1]."""
+    x = np.asarray(images)
+    return x.astype(np.float32) / np.float32(255 if x.dtype == np.uint8 else 1)
+
+
 @dataclass(frozen=True)
 class Preparation:
     """Pictures (N, C, H, W) -> input (N, channels, *size), float32: (pixels - mean) / std.
@@ -32,9 +38,7 @@ class Preparation:
 
     def pixels(self, images):
         """The pictures, uint8 or floats in [0, 1], as float32 (N, channels, *size) in [0, 1]."""
-        x = np.asarray(images)
-        peak = 255 if x.dtype == np.uint8 else 1
-        x = x.astype(np.float32) / np.float32(peak)
+        x = unit_pixels(images)
         if self.channels == 1 and x.shape[1] == 3:
             x = np.einsum("nchw,c->nhw", x, np.float32([0.299, 0.587, 0.114]))[:, None]
         elif self.channels == 3 and x.shape[1] == 1:
@@ -53,12 +57,14 @@ class Preparation:
         mean, std = float(pixels.mean(dtype=np.float64)), float(pixels.std(dtype=np.float64))
         return replace(self, mean=round(mean, 4), std=round(std, 4) or 1.0)
 
-    def with_polarity(self, pixels):
-        """(pixels, whether they were inverted): light strokes on dark, judged by the border."""
-        border = (pixels[..., 0, :], pixels[..., -1, :], pixels[..., 0], pixels[..., -1])
-        if not self.light_on_dark or np.concatenate(border, axis=-1).mean() <= 0.5:
-            return pixels, False
-        return 1 - pixels, True
+    def with_polarity(self, images):
+        """(images, whether they were inverted): light strokes on dark, judged by the border."""
+        sides = images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]
+        peak = images.dtype.type(255 if images.dtype == np.uint8 else 1)
+        ground = np.median(np.concatenate(sides, axis=-1))
+        if not self.light_on_dark or ground <= peak / 2:
+            return images, False
+        return peak - images, True
 
     def to_json(self):
         return json.dumps(asdict(self))

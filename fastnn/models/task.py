@@ -3,10 +3,8 @@
 import os
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ..data import load_digits, load_folder, load_mnist, stratified_split
-from .preparation import Preparation
+from .preparation import Preparation, unit_pixels
 
 _VALIDATION_EVERY = 10  # every tenth training picture of a class validates
 
@@ -45,11 +43,13 @@ def load_task(data, preparation):
         size = train.arrays[0].shape[2:]
         preparation = replace(preparation, through=size, light_on_dark=True)
     elif data == "mnist":
-        train, test = load_mnist()
+        train, test = load_mnist(dtype="uint8")
         split = "MNIST's own test set"
         preparation = replace(preparation, light_on_dark=True)
     elif os.path.isdir(data):
-        train, test = load_folder(data, size=preparation.size, channels=preparation.channels)
+        train, test = load_folder(
+            data, size=preparation.size, channels=preparation.channels, dtype="uint8"
+        )
         split = "every 5th picture of each class is for testing"
         names = os.listdir(data)
         if {"train", "test"} <= set(names) or any("-idx" in name for name in names):
@@ -68,7 +68,7 @@ def load_task(data, preparation):
     pixels = preparation.pixels(images)
     preparation = preparation.fitted(pixels[kept])
     middle = len(test) // 2
-    picture = np.asarray(test.arrays[0][middle], np.float32).mean(axis=0)
+    picture = unit_pixels(test.arrays[0][middle]).mean(axis=0)
     return Task(
         name=name,
         kind=kind,

@@ -59,8 +59,9 @@ def eye_(tensor):
     return tensor
 
 
-def _fans(op, shape):
+def _fans(op, tensor):
     """(fan in, fan out) of a weight (out, in, ...): connections of one output and of one input."""
+    shape = _array(op, tensor).shape
     if len(shape) < 2:
         raise ValueError(f"{op}: tensor must have 2 axes or more, got shape {shape}")
     window = math.prod(shape[2:])
@@ -69,13 +70,13 @@ def _fans(op, shape):
 
 def xavier_uniform_(tensor, gain=1.0, generator=None):
     """Uniform in +-gain sqrt(6 / (fan_in + fan_out)). Glorot & Bengio 2010."""
-    bound = gain * math.sqrt(6.0 / sum(_fans("xavier_uniform_", tensor.shape)))
+    bound = gain * math.sqrt(6.0 / sum(_fans("xavier_uniform_", tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor, gain=1.0, generator=None):
     """Normal with std gain sqrt(2 / (fan_in + fan_out)). Glorot & Bengio 2010."""
-    std = gain * math.sqrt(2.0 / sum(_fans("xavier_normal_", tensor.shape)))
+    std = gain * math.sqrt(2.0 / sum(_fans("xavier_normal_", tensor)))
     return normal_(tensor, 0.0, std, generator)
 
 
@@ -104,7 +105,7 @@ def calculate_gain(nonlinearity, param=None):
 def _kaiming_std(op, tensor, a, mode, nonlinearity):
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"{op}: mode must be 'fan_in' or 'fan_out', got {mode!r}")
-    fan = _fans(op, tensor.shape)[mode == "fan_out"]
+    fan = _fans(op, tensor)[mode == "fan_out"]
     if fan == 0:
         raise ValueError(f"{op}: tensor has no {mode}: shape {tensor.shape}")
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
@@ -143,7 +144,7 @@ def orthogonal_(tensor, gain=1.0, generator=None):
 def default_(weight, bias):
     """What Linear and Conv2d start from, as in torch: kaiming_uniform_(a=sqrt(5)) comes to
     uniform +-1/sqrt(fan_in), and so does the bias (None: no bias)."""
-    fan_in, _ = _fans("default_", weight.shape)
+    fan_in, _ = _fans("default_", weight)
     bound = 1.0 / math.sqrt(fan_in) if fan_in else 0.0
     uniform_(weight, -bound, bound)
     if bias is not None:

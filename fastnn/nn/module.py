@@ -253,8 +253,8 @@ class Module:
         try:
             wanted = np.dtype(dtype)
         except TypeError:
-            wanted = None
-        if wanted not in (np.dtype(np.float32), np.dtype(np.float64)):
+            wanted = np.dtype(object)
+        if wanted not in (np.float32, np.float64):
             raise TypeError(f"Module.to: dtype must be float32 or float64, got {dtype!r}")
         for kind in ("_parameters", "_buffers"):
             for _, tensor in self._named_members(kind, "", True, True):

@@ -184,7 +184,7 @@ class CSVLogger(Callback):
 
     def on_fit_begin(self, run):
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
-        self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115  (closed at the end)
+        self._file = open(self.path, "w", encoding="utf-8")
         for epoch in range(run.history.epochs):
             self._write(epoch + 1, run.history.row(epoch))
 

@@ -62,6 +62,7 @@ def _panel(axes, history, name):
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
     axes.set_title(name.replace("_", " "), loc="left", fontsize=11, color=_INK)
+    axes.set_xlim(left=1 if len(values) > 1 else None)
     axes.set_xlabel("epoch", color=_INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=_GRID, linewidth=0.8)

@@ -70,3 +70,7 @@ def elu(x, *, alpha=1.0):
 def elu_backward(dy, x, *, alpha=1.0):  # y = x if x > 0 else alpha * (exp(x) - 1)
     x = f64(x)
     return f64(dy) * np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))
+
+
+# What gemm and conv2d may apply to their result.
+EPILOGUES = {None: f64, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}

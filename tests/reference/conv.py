@@ -3,9 +3,7 @@
 import numpy as np
 
 from ._window import Window, pair
-from .activation import f64, relu, sigmoid, tanh
-
-_ACTIVATIONS = {None: lambda y: y, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}
+from .activation import EPILOGUES, f64
 
 
 def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
@@ -26,7 +24,7 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activatio
     )
     if b is not None:
         y = y + f64(b)[:, None, None]
-    return _ACTIVATIONS[activation](y)
+    return EPILOGUES[activation](y)
 
 
 def conv2d_backward(

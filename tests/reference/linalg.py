@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from .activation import f64, relu, sigmoid, tanh
-
-_ACTIVATIONS = {None: lambda y: y, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}
+from .activation import EPILOGUES, f64
 
 
 class PackedMatrix:
@@ -27,7 +25,7 @@ def gemm(a, b, *, trans_a=False, trans_b=False, bias=None, activation=None, out=
     y = (a.T if trans_a else a) @ (b.T if trans_b else b)
     if bias is not None:
         y = y + f64(bias)
-    y = _ACTIVATIONS[activation](y)
+    y = EPILOGUES[activation](y)
     if out is None:
         return y
     out[...] = y

@@ -1,0 +1,223 @@
+"""2-D convolution backward with respect to the weights.
+
+The forward line, y[n, o, k] += x[n, o s + r d - p, c] w[k, c, r], gives
+dw[k, c, r] = sum over n, o of x[n, o s + r d - p, c] dy[n, o, k].
+
+dw is a matrix of R S C positions x K outputs, and a register tile of it walks over the output
+pixels: each brings one value of the padded image per position (at a fixed offset from the
+pixel's corner) against one row of dy. Nothing else is packed. Threads own tiles of dw; where there
+are too few tiles to go round, fixed groups of images sum apart and are added in order. Images
+are taken in blocks that stay in cache, rows in chunks.
+"""
+
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cython cimport floating
+from cython.parallel cimport prange
+from libc.string cimport memset
+
+from .correlate cimport Tensor4, copy_padded, tensor4
+from .memory cimport Block, block
+from .threads cimport threads_for
+from .tile cimport (
+    TILE_ROWS, VEC_BYTES, ceil_div, padded_columns, panel_width, tile_run, tile_t, wide_panel,
+)
+
+cnp.import_array()
+
+cdef enum:
+    CHUNK_BYTES = 393216      # of x and dy under one chunk of rows: in the second-level cache
+    BLOCK_BYTES = 8388608     # of copied images at a time
+    LEAST_ITEMS = 16          # (image groups) x (tiles), if there are images enough
+    SLICE_WORK = 1000000000   # multiply-adds between looks at Ctrl-C
+
+cdef struct Work:
+    Py_ssize_t positions, outer, padded_outer     # R S C, K, K in whole vectors
+    Py_ssize_t h_size, w_size, y_h, y_w           # of x and of y
+    Py_ssize_t h_start, w_start, rows, columns    # the padded image, in x's coordinates
+    Py_ssize_t channels
+    Tensor4 x, dy
+    bint x_in_place, dy_in_place
+    char *x_copy
+    char *dy_copy
+    Py_ssize_t x_image, dy_image                  # elements from one image to the next, as read
+    Py_ssize_t x_row                              # elements from one output row's corner to the next
+    Py_ssize_t step                               # ... from one output pixel's corner to the next
+    Py_ssize_t dy_step                            # ... from one pixel of dy to the next
+    Py_ssize_t corner                             # of x in place: offset of output (0, 0)'s corner
+    const Py_ssize_t *row                         # offset of each position from a pixel's corner
+    const Py_ssize_t *span                        # offset of each row of a chunk
+    Py_ssize_t chunk_rows
+    Py_ssize_t tiles, panels, groups
+    char *dw                                      # [group][position][padded_outer]
+
+
+cdef void copy_image(Work *s, Py_ssize_t n, Py_ssize_t slot, bint single) noexcept nogil:
+    """Image n of x and of dy, in the layout that the tiles read, to a slot of the block."""
+    cdef size_t itemsize = 4 if single else 8
+    cdef Tensor4 image
+    if not s.x_in_place:
+        image = s.x
+        image.data = <char *>s.x.data + n * s.x.n * itemsize
+        copy_padded(&image, s.channels, s.h_size, s.w_size, s.h_start, s.rows, s.w_start, s.columns,
+                    s.channels, s.x_copy + slot * s.x_image * itemsize, single)
+    if not s.dy_in_place:
+        image = s.dy
+        image.data = <char *>s.dy.data + n * s.dy.n * itemsize
+        copy_padded(&image, s.outer, s.y_h, s.y_w, 0, s.y_h, 0, s.y_w, s.padded_outer,
+                    s.dy_copy + slot * s.dy_image * itemsize, single)
+
+
+cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot0, Py_ssize_t group,
+                     Py_ssize_t item0, Py_ssize_t item1, floating *_) noexcept nogil:
+    """dw[group] += images [first, last), for the (tile, panel) items [item0, item1)."""
+    cdef Py_ssize_t c_row[TILE_ROWS]
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating))
+    cdef const floating *x
+    cdef const floating *dy
+    cdef floating *dw = <floating *>s.dw + group * s.positions * s.padded_outer
+    cdef Py_ssize_t n, h, item, i, j, p0, width
+    cdef tile_t tile
+    for i in range(TILE_ROWS):
+        c_row[i] = i * s.padded_outer
+    tile.c_row = c_row
+    tile.init_row = c_row
+    tile.span = s.span
+    tile.length = s.y_w
+    tile.a_step = s.step
+    tile.b_step = s.dy_step
+    for n in range(first, last):
+        if s.x_in_place:
+            x = <const floating *>s.x.data + n * s.x.n + s.corner
+        else:
+            x = <const floating *>s.x_copy + (n - slot0) * s.x_image
+        if s.dy_in_place:
+            dy = <const floating *>s.dy.data + n * s.dy.n
+        else:
+            dy = <const floating *>s.dy_copy + (n - slot0) * s.dy_image
+        h = 0
+        while h < s.y_h:
+            tile.a = x + h * s.x_row
+            tile.spans = min(s.chunk_rows, s.y_h - h)
+            for item in range(item0, item1):
+                p0 = item // s.panels * s.positions // s.tiles
+                j = item % s.panels * wide
+                width = panel_width(min(wide, s.outer - j), sizeof(floating))
+                tile.row = s.row + p0
+                tile.b = dy + h * s.y_w * s.dy_step + j
+                tile.c = dw + p0 * s.padded_outer + j
+                tile.init = tile.c
+                tile_run(&tile, sizeof(floating),
+                         <int>((item // s.panels + 1) * s.positions // s.tiles - p0),
+                         <int>(width * sizeof(floating) // VEC_BYTES))
+            h += s.chunk_rows
+
+
+cdef void add_block(Work *s, Py_ssize_t first, Py_ssize_t last, int nt, floating *_) noexcept nogil:
+    """Copy the block of images [first, last), then add them."""
+    cdef Py_ssize_t n, item, group, part, images = last - first, items = s.tiles * s.panels
+    # Which thread owns a tile changes nothing in its sum.
+    cdef Py_ssize_t parts = min(<Py_ssize_t>nt, items) if s.groups == 1 else items
+    if not (s.x_in_place and s.dy_in_place):
+        for n in prange(first, last, schedule="static", num_threads=nt):
+            copy_image(s, n, n - first, sizeof(floating) == sizeof(float))
+    for item in prange(s.groups * parts, schedule="dynamic", num_threads=nt):
+        group = item // parts
+        part = item % parts
+        add_images[floating](s, first + group * images // s.groups,
+                             first + (group + 1) * images // s.groups, first, group,
+                             part * items // parts, (part + 1) * items // parts, NULL)
+
+
+cdef void sum_groups(Work *s, floating *out) noexcept nogil:
+    """out[position, k]: the groups' sums, in order."""
+    cdef const floating *dw = <const floating *>s.dw
+    cdef Py_ssize_t p, k, g
+    cdef floating total
+    for p in range(s.positions):
+        for k in range(s.outer):
+            total = dw[p * s.padded_outer + k]
+            for g in range(1, s.groups):
+                total = total + dw[(g * s.positions + p) * s.padded_outer + k]
+            out[p * s.outer + k] = total
+
+
+def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride, tuple padding,
+                    tuple dilation):
+    """Fills dw, contiguous (R, S, C, K), from dy (N, K, OH, OW) and x (N, C, H, W), any strides."""
+    cdef bint single = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32
+    cdef Py_ssize_t itemsize = 4 if single else 8
+    cdef Py_ssize_t N = x.shape[0], C = x.shape[1], K = dy.shape[1]
+    cdef Py_ssize_t R = dw.shape[0], S = dw.shape[1]
+    cdef Py_ssize_t sh = stride[0], sw = stride[1], dh = dilation[0], dv = dilation[1]
+    cdef Py_ssize_t x_row, p, images, n, block_images, slice_images
+    cdef double work = <double>dy.size * C * R * S
+    cdef int nt = threads_for(work)
+    cdef Block tables, x_block, dy_block, dw_block
+    cdef Py_ssize_t *table
+    cdef Work s
+    if dw.size == 0:
+        return
+    if dy.size == 0:
+        memset(cnp.PyArray_DATA(dw), 0, dw.size * itemsize)
+        return
+    s.x, s.dy = tensor4(x), tensor4(dy)
+    s.channels, s.outer, s.positions = C, K, R * S * C
+    s.padded_outer = padded_columns(K, itemsize)
+    s.h_size, s.w_size, s.y_h, s.y_w = x.shape[2], x.shape[3], dy.shape[2], dy.shape[3]
+    s.h_start, s.w_start = -padding[0], -padding[1]
+    s.rows = (s.y_h - 1) * sh + (R - 1) * dh + 1
+    s.columns = (s.y_w - 1) * sw + (S - 1) * dv + 1
+    s.x_in_place = (
+        (s.x.c == 1 or C == 1) and (s.x.w == C or s.w_size == 1) and padding[0] == 0
+        and padding[1] == 0)
+    s.dy_in_place = (
+        K == s.padded_outer and (s.dy.c == 1 or K == 1) and (s.dy.w == K or s.y_w == 1)
+        and (s.dy.h == s.y_w * K or s.y_h == 1))
+    s.corner = 0
+    x_row = s.x.h if s.x_in_place else s.columns * C
+    s.x_row = sh * x_row
+    s.step = sw * C
+    s.dy_step = s.padded_outer
+    s.x_image = s.rows * s.columns * C
+    s.dy_image = s.y_h * s.y_w * s.padded_outer
+
+    s.panels = ceil_div(K, wide_panel(itemsize))
+    s.tiles = ceil_div(s.positions, TILE_ROWS)
+    s.groups = min(N, ceil_div(LEAST_ITEMS, s.tiles * s.panels))
+    dw_block = block(s.groups * s.positions * s.padded_outer * itemsize)
+    s.dw = <char *>dw_block.data
+    memset(s.dw, 0, s.groups * s.positions * s.padded_outer * itemsize)
+
+    s.chunk_rows = CHUNK_BYTES // ((s.x_row + s.y_w * s.padded_outer) * itemsize)
+    s.chunk_rows = min(max(s.chunk_rows, 1), s.y_h)
+    tables = block((s.positions + s.chunk_rows) * sizeof(Py_ssize_t))
+    table = <Py_ssize_t *>tables.data
+    for p in range(s.positions):
+        table[p] = p // (S * C) * dh * x_row + p // C % S * dv * C + p % C
+    for p in range(s.chunk_rows):
+        table[s.positions + p] = p * s.x_row
+    s.row, s.span = table, table + s.positions
+
+    # Blocks: from shapes alone, for groups must hold the same images on any number of threads.
+    images = (0 if s.x_in_place else s.x_image) + (0 if s.dy_in_place else s.dy_image)
+    block_images = N if images == 0 else max(s.groups, BLOCK_BYTES // (images * itemsize))
+    slice_images = max(s.groups, <Py_ssize_t>(SLICE_WORK / (work / N + 1)))
+    block_images = max(1, min(N, min(block_images, slice_images)))
+    if not s.x_in_place:
+        x_block = block(block_images * s.x_image * itemsize)
+        s.x_copy = <char *>x_block.data
+    if not s.dy_in_place:
+        dy_block = block(block_images * s.dy_image * itemsize)
+        s.dy_copy = <char *>dy_block.data
+    for n in range(0, N, block_images):
+        with nogil:
+            if single:
+                add_block[float](&s, n, min(N, n + block_images), nt, NULL)
+            else:
+                add_block[double](&s, n, min(N, n + block_images), nt, NULL)
+        PyErr_CheckSignals()
+    if single:
+        sum_groups[float](&s, <float *>cnp.PyArray_DATA(dw))
+    else:
+        sum_groups[double](&s, <double *>cnp.PyArray_DATA(dw))

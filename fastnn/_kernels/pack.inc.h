@@ -1,0 +1,91 @@
+/* Written over REAL and DT; see pack.h. */
+
+#define V VEC_CAT(v, DT)
+#define VU VEC_CAT(VEC_CAT(v, DT), u)
+#define VLEN VEC_CAT(VLEN, DT)
+#define PACK_PANEL VEC_CAT(pack_panel, DT)
+#define PACK_ROWS VEC_CAT(pack_rows, DT)
+#define PACK_TRANSPOSED VEC_CAT(pack_transposed, DT)
+#define LOAD_PART VEC_CAT(load_part, DT)
+
+/* The first n <= VLEN values at p, then zeros. */
+ALWAYS_INLINE V LOAD_PART(const REAL *p, ptrdiff_t n)
+{
+    if (n >= VLEN) return *(const VU *)p;
+    V v = {0};
+    memcpy(&v, p, (size_t)n * sizeof(REAL));
+    return v;
+}
+
+/* out[p, j] = in[p * stride + j] for j < columns, 0 for columns <= j < width (whole vectors). */
+static void PACK_ROWS(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t columns,
+                      ptrdiff_t width, REAL *out)
+{
+    if (columns == 2 * VLEN) {
+        for (ptrdiff_t p = 0; p < k; p++, in += stride, out += 2 * VLEN) {
+            /* Rows are far apart: the hardware does not fetch ahead across pages. */
+            __builtin_prefetch(in + 12 * stride);
+            __builtin_prefetch(in + 12 * stride + 2 * VLEN - 1);
+            *(VU *)out = *(const VU *)in;
+            *(VU *)(out + VLEN) = *(const VU *)(in + VLEN);
+        }
+        return;
+    }
+    for (ptrdiff_t p = 0; p < k; p++, in += stride, out += width)
+        for (ptrdiff_t j = 0; j < width; j += VLEN)
+            *(VU *)(out + j) = columns > j ? LOAD_PART(in + j, columns - j) : (V){0};
+}
+
+/* out[p, j] = in[j * stride + p] for j < columns, 0 for columns <= j < width (whole vectors):
+ * VLEN x VLEN blocks are transposed in registers by log2(VLEN) rounds of interleaving row i
+ * with row i + VLEN / 2. */
+static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t columns,
+                            ptrdiff_t width, REAL *out)
+{
+    for (ptrdiff_t j = 0; j < width; j += VLEN) {
+        const ptrdiff_t rows = columns - j < VLEN ? columns - j : VLEN;
+        for (ptrdiff_t p = 0; p < k; p += VLEN) {
+            V a[VLEN], b[VLEN];
+#pragma GCC unroll 16
+            for (int i = 0; i < VLEN; i++)
+                a[i] = i < rows ? LOAD_PART(in + (j + i) * stride + p, k - p) : (V){0};
+#pragma GCC unroll 4
+            for (int round = 1; round < VLEN; round *= 2) {
+#pragma GCC unroll 16
+                for (int i = 0; i < VLEN / 2; i++) {
+                    b[2 * i] = SHUFFLE_LOW(a[i], a[i + VLEN / 2]);
+                    b[2 * i + 1] = SHUFFLE_HIGH(a[i], a[i + VLEN / 2]);
+                }
+#pragma GCC unroll 16
+                for (int i = 0; i < VLEN; i++) a[i] = b[i];
+            }
+            const ptrdiff_t steps = k - p < VLEN ? k - p : VLEN;
+#pragma GCC unroll 16
+            for (int i = 0; i < VLEN; i++)
+                if (i < steps) *(VU *)(out + (p + i) * width + j) = a[i];
+        }
+    }
+}
+
+/* One panel: out[p, j] = in[p * k_stride + j * stride], 0 for columns <= j < width. */
+static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptrdiff_t k,
+                       ptrdiff_t columns, ptrdiff_t width, REAL *out)
+{
+    if (stride == 1) {
+        PACK_ROWS(in, k_stride, k, columns, width, out);
+    } else if (k_stride == 1) {
+        PACK_TRANSPOSED(in, stride, k, columns, width, out);
+    } else {
+        for (ptrdiff_t p = 0; p < k; p++)
+            for (ptrdiff_t j = 0; j < width; j++)
+                out[p * width + j] = j < columns ? in[p * k_stride + j * stride] : 0;
+    }
+}
+
+#undef V
+#undef VU
+#undef VLEN
+#undef PACK_PANEL
+#undef PACK_ROWS
+#undef PACK_TRANSPOSED
+#undef LOAD_PART

@@ -1,0 +1,155 @@
+"""nn: layers and losses call their function with their arguments; gradients reach weights."""
+
+import numpy as np
+import pytest
+from opcheck import draw
+
+import fastnn
+import fastnn.functional as F
+from fastnn import Tensor, gradcheck, nn
+
+IMAGES = draw(2, 3, 8, 7)
+
+# module, what it must equal
+LAYERS = [
+    (nn.MaxPool2d(3, (2, 1), 1, ceil_mode=True), lambda x: F.max_pool2d(x, 3, (2, 1), 1, 1, True)),
+    (nn.MaxPool2d(2, dilation=2), lambda x: F.max_pool2d(x, 2, dilation=2)),
+    (nn.AvgPool2d(3, 2, 1, True, False), lambda x: F.avg_pool2d(x, 3, 2, 1, True, False)),
+    (nn.AvgPool2d(2, divisor_override=3), lambda x: F.avg_pool2d(x, 2, divisor_override=3)),
+    (nn.Flatten(), lambda x: F.flatten(x, 1)),
+    (nn.Flatten(2, 3), lambda x: F.flatten(x, 2, 3)),
+    (nn.Identity(3, a=4), lambda x: Tensor(x)),
+    (nn.ReLU(), F.relu),
+    (nn.Sigmoid(), F.sigmoid),
+    (nn.Tanh(), F.tanh),
+    (nn.Softplus(2.0, 3.0), lambda x: F.softplus(x, 2.0, 3.0)),
+    (nn.LeakyReLU(0.2), lambda x: F.leaky_relu(x, 0.2)),
+    (nn.ELU(0.5), lambda x: F.elu(x, 0.5)),
+    (nn.Softmax(dim=-1), lambda x: F.softmax(x, -1)),
+    (nn.LogSoftmax(dim=1), lambda x: F.log_softmax(x, 1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layer", "function"), LAYERS, ids=[repr(layer) for layer, _ in LAYERS])
+def test_layer_is_its_function(layer, function):
+    np.testing.assert_array_equal(layer(IMAGES).data, function(IMAGES).data)
+
+
+def test_max_pool2d_with_indices():
+    y, indices = nn.MaxPool2d(2, return_indices=True)(IMAGES)
+    assert y.shape == indices.shape
+
+
+LOGITS, CLASSES = draw(6, 4), np.array([0, 3, 2, 1, 1, 0])
+WEIGHT = np.array([1.0, 2.0, 0.5, 1.5])
+P, T = F.sigmoid(LOGITS).data, (LOGITS > 0).astype(float)
+LOSSES = [
+    (nn.MSELoss(), LOGITS, T, lambda x, t: F.mse_loss(x, t)),
+    (nn.L1Loss(reduction="sum"), LOGITS, T, lambda x, t: F.l1_loss(x, t, reduction="sum")),
+    (
+        nn.CrossEntropyLoss(WEIGHT, ignore_index=2, reduction="none", label_smoothing=0.1),
+        LOGITS, CLASSES,
+        lambda x, t: F.cross_entropy(
+            x, t, WEIGHT, ignore_index=2, reduction="none", label_smoothing=0.1
+        ),
+    ),
+    (
+        nn.NLLLoss(WEIGHT, ignore_index=1, reduction="sum"), LOGITS, CLASSES,
+        lambda x, t: F.nll_loss(x, t, WEIGHT, ignore_index=1, reduction="sum"),
+    ),
+    (nn.BCELoss(WEIGHT), P, T, lambda x, t: F.binary_cross_entropy(x, t, WEIGHT)),
+    (
+        nn.BCEWithLogitsLoss(WEIGHT, pos_weight=WEIGHT * 2), LOGITS, T,
+        lambda x, t: F.binary_cross_entropy_with_logits(x, t, WEIGHT, pos_weight=WEIGHT * 2),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "x", "t", "function"), LOSSES, ids=[repr(c[0]) for c in LOSSES])
+def test_loss_is_its_function(loss, x, t, function):
+    np.testing.assert_array_equal(loss(x, t).data, function(x, t).data)
+
+
+def test_loss_weights_are_state():
+    loss = nn.BCEWithLogitsLoss(pos_weight=np.ones(3))
+    assert list(loss.state_dict()) == ["pos_weight"]
+    assert loss.float().pos_weight.dtype == np.float32
+    with pytest.raises(ValueError, match="MSELoss: reduction must be 'mean', 'sum' or 'none'"):
+        nn.MSELoss(reduction="median")
+
+
+def test_dropout_only_while_training():
+    layer, x = nn.Dropout(0.4), np.ones((50, 40))
+    fastnn.manual_seed(2)
+    expected = F.dropout(x, 0.4).data
+    fastnn.manual_seed(2)
+    np.testing.assert_array_equal(layer(x).data, expected)
+    np.testing.assert_array_equal(layer.eval()(x).data, x)
+    with pytest.raises(ValueError, match="Dropout: p must be between 0 and 1, got 2"):
+        nn.Dropout(2)
+
+
+def test_gradients_through_a_network():
+    fastnn.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(2, 3, 3, padding=1, dtype=np.float64), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(18, 4, dtype=np.float64),
+    )  # fmt: skip
+    x, t = Tensor(draw(3, 2, 4, 6), requires_grad=True), np.array([0, 3, 1])
+    loss = nn.CrossEntropyLoss()
+    params = list(net.parameters())
+
+    def run(x, *values):
+        # gradcheck hands over the leaves that it perturbs: here they are x and the weights
+        assert all(a is b for a, b in zip(values, params, strict=True))
+        return loss(net(x), t)
+
+    assert gradcheck(run, [x, *params])
+
+
+@pytest.mark.parametrize(
+    ("layer", "x"), [(nn.Linear(3, 2), (4, 3)), (nn.Conv2d(3, 2, 2), (4, 3, 5, 5))]
+)
+def test_plain_inputs_of_any_dtype_are_cast(layer, x):
+    images = np.random.default_rng(0).integers(0, 255, x)
+    expected = layer(images.astype(np.float32)).data
+    for dtype in (np.uint8, np.int64, np.float64, np.float16):
+        y = layer(images.astype(dtype))
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y.data, expected, rtol=1e-6)
+
+
+def test_conv2d_arguments():
+    conv = nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), bias=False)
+    assert conv.weight.shape == (6, 4, 3, 2) and conv.bias is None
+    assert conv.weight.data.flags.c_contiguous
+    x = draw(2, 4, 9, 8).astype(np.float32)
+    expected = F.conv2d(x, conv.weight, None, (2, 1), (1, 0), (1, 2))
+    np.testing.assert_array_equal(conv(x).data, expected.data)
+    same = nn.Conv2d(4, 3, 3, padding="same")
+    assert same(x).shape == (2, 3, 9, 8)
+    assert nn.Conv2d(4, 3, 3, padding="valid")(x).shape == (2, 3, 7, 6)
+    assert nn.Conv2d(4, 6, 3, groups=2).weight.shape == (6, 2, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"padding_mode": "reflect"}, "Conv2d: padding_mode must be 'zeros', got 'reflect'"),
+        (
+            {"padding": "full"},
+            "Conv2d: padding must be an int, a pair, 'same' or 'valid', got 'full'",
+        ),
+        ({"padding": "same", "stride": 2}, r"Conv2d: padding='same' needs stride 1, got \(2, 2\)"),
+        ({"stride": (1, 2, 3)}, r"Conv2d: stride must be an int or a pair, got \(1, 2, 3\)"),
+        ({"groups": 3}, "Conv2d: groups must divide in_channels 4 and out_channels 6, got 3"),
+    ],
+)
+def test_conv2d_errors(keywords, message):
+    with pytest.raises(ValueError, match=message):
+        nn.Conv2d(4, 6, 3, **keywords)
+
+
+def test_groups_are_refused_by_the_kernel():
+    with pytest.raises(ValueError, match="groups"):
+        nn.Conv2d(4, 6, 3, groups=2)(np.zeros((1, 4, 5, 5)))

@@ -1,0 +1,200 @@
+"""The references themselves, against torch: what every kernel is measured by must be right."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import reference
+from opcheck import draw
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
+
+
+def leaf(a):
+    return torch.tensor(a, requires_grad=True)
+
+
+def near(ours, theirs):
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+def differentiate(y, *leaves):
+    """Random dy -> dy as an array, and torch's gradients."""
+    dy = draw(*y.shape, seed=7)
+    return dy, torch.autograd.grad(y, leaves, torch.tensor(dy))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("dilation", [1, (2, 1)])
+@pytest.mark.parametrize("padding", [0, 1, (2, 0)])
+@pytest.mark.parametrize("stride", [1, 2, (2, 1)])
+def test_conv2d(stride, padding, dilation, groups):
+    x, w, b = draw(2, 4, 9, 8), draw(6, 4 // groups, 3, 2), draw(6)
+    window = dict(stride=stride, padding=padding, dilation=dilation)
+    leaves = tx, tw, tb = leaf(x), leaf(w), leaf(b)
+    y = F.conv2d(tx, tw, tb, groups=groups, **window)
+    dy, gradients = differentiate(y, *leaves)
+    near(reference.conv2d(x, w, b, groups=groups, **window), y)
+    ours = reference.conv2d_backward(dy, x, w, groups=groups, **window)
+    for a, g in zip(ours, gradients, strict=True):
+        near(a, g)
+    cols = F.unfold(tx, (3, 2), **window)
+    near(reference.im2col(x, (3, 2), **window), cols)
+    image = F.fold(cols, (9, 8), (3, 2), **window)
+    near(reference.col2im(cols.detach().numpy(), (9, 8), (3, 2), **window), image)
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("stride", [None, 1, 2, (3, 2)])
+@pytest.mark.parametrize("kernel_size", [2, (3, 2)])
+def test_max_pool2d(kernel_size, stride, padding, dilation, ceil_mode):
+    x = np.round(draw(2, 3, 9, 8))  # with ties
+    x[0, 0, 2, 2] = x[0, 0, 3, 3] = np.nan
+    x[1, 0] = -np.inf
+    options = dict(stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+    tx = leaf(x)
+    y, indices = F.max_pool2d(tx, kernel_size, return_indices=True, **options)
+    dy, (dx,) = differentiate(y, tx)
+    our_y, our_indices = reference.max_pool2d(x, kernel_size, **options)
+    near(our_y, y)
+    near(our_indices, indices)
+    near(reference.max_pool2d_backward(dy, our_indices, (9, 8)), dx)
+
+
+@pytest.mark.parametrize(
+    "divisor", [dict(), dict(count_include_pad=False), dict(divisor_override=3)]
+)
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("stride", [None, 1, 2, (3, 2)])
+@pytest.mark.parametrize("kernel_size", [2, (3, 2)])
+def test_avg_pool2d(kernel_size, stride, padding, ceil_mode, divisor):
+    x = draw(2, 3, 9, 8)
+    options = dict(stride=stride, padding=padding, ceil_mode=ceil_mode, **divisor)
+    tx = leaf(x)
+    y = F.avg_pool2d(tx, kernel_size, **options)
+    dy, (dx,) = differentiate(y, tx)
+    near(reference.avg_pool2d(x, kernel_size, **options), y)
+    near(reference.avg_pool2d_backward(dy, (9, 8), kernel_size, **options), dx)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "keeps", "options"),
+    [
+        ("relu", F.relu, "y", {}),
+        ("sigmoid", torch.sigmoid, "y", {}),
+        ("tanh", torch.tanh, "y", {}),
+        ("exp", torch.exp, "y", {}),
+        ("softplus", F.softplus, "x", {}),
+        ("softplus", F.softplus, "x", dict(beta=2.0, threshold=3.0)),
+        ("leaky_relu", F.leaky_relu, "x", dict(negative_slope=0.3)),
+        ("elu", F.elu, "x", dict(alpha=0.7)),
+        ("softmax", lambda x: F.softmax(x, -1), "y", {}),
+        ("log_softmax", lambda x: F.log_softmax(x, -1), "y", {}),
+    ],
+)
+def test_activations(name, theirs, keeps, options):
+    x = 10 * draw(5, 4)
+    tx = leaf(x)
+    y = theirs(tx, **options)
+    dy, (dx,) = differentiate(y, tx)
+    our_y = getattr(reference, name)(x, **options)
+    near(our_y, y)
+    kept = x if keeps == "x" else our_y
+    near(getattr(reference, f"{name}_backward")(dy, kept, **options), dx)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("kind", ["classes", "probabilities"])
+def test_softmax_cross_entropy(kind, reduction, weighted, label_smoothing):
+    logits, weight = draw(6, 5), np.abs(draw(5)) if weighted else None
+    target = np.abs(draw(6, 5, seed=1))
+    if kind == "classes":
+        target = target.argmax(axis=1)
+        target[2] = -100
+    options = dict(reduction=reduction, label_smoothing=label_smoothing)
+    x = leaf(logits)
+    their_weight = torch.tensor(weight) if weighted else None
+    loss = F.cross_entropy(x, torch.tensor(target), weight=their_weight, **options)
+    dloss, (dx,) = differentiate(loss, x)
+    options["weight"] = weight
+    our_loss, log_probs = reference.softmax_cross_entropy(logits, target, **options)
+    near(our_loss, loss)
+    near(
+        reference.softmax_cross_entropy_backward(dloss, log_probs, target, **options),
+        dx,
+    )
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [0, 1, -1, (0, 2), (0, 1, 2)])
+def test_max(axis, keepdims):
+    x = np.round(draw(3, 4, 5))  # with ties
+    tx = leaf(x)
+    y = torch.amax(tx, dim=axis, keepdim=keepdims)
+    dy, (dx,) = differentiate(y, tx)
+    our_y = reference.max(x, axis, keepdims)
+    near(our_y, y)
+    near(reference.max_backward(dy, x, our_y, axis, keepdims), dx)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (4, 5), (5,), (), (3, 1, 5), (1, 1), (1, 4, 1)])
+def test_sum_to(shape):
+    x = leaf(draw(*shape))
+    dy, (dx,) = differentiate(x.expand(3, 4, 5), x)
+    near(reference.sum_to(dy, shape), dx)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(),
+        dict(weight_decay=0.1),
+        dict(momentum=0.9),
+        dict(momentum=0.9, nesterov=True, weight_decay=0.1),
+        dict(momentum=0.9, dampening=0.3, maximize=True),
+    ],
+)
+def test_sgd_step(options):
+    p, buffer = draw(3, 2), np.full((3, 2), np.nan)
+    theirs = torch.nn.Parameter(torch.tensor(p))
+    optimizer = torch.optim.SGD([theirs], lr=0.1, **options)
+    for step in range(4):
+        g = draw(3, 2, seed=step)
+        theirs.grad = torch.tensor(g) / 2
+        optimizer.step()
+        reference.sgd_step([p], [g], [buffer], lr=0.1, grad_scale=0.5, first=[step == 0], **options)
+        near(p, theirs)
+
+
+@pytest.mark.parametrize(
+    ("decoupled", "amsgrad", "maximize", "weight_decay"),
+    list(product([False, True], [False, True], [False, True], [0.0, 0.1])),
+)
+def test_adam_step(decoupled, amsgrad, maximize, weight_decay):
+    p, m, v, largest = draw(3, 2), *np.zeros((3, 3, 2))
+    theirs = torch.nn.Parameter(torch.tensor(p))
+    options = dict(lr=0.1, maximize=maximize, weight_decay=weight_decay)
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    optimizer = kind([theirs], amsgrad=amsgrad, **options)
+    options.update(decoupled=decoupled, max_exp_avg_sqs=[largest] if amsgrad else None)
+    for step in range(1, 5):
+        g = draw(3, 2, seed=step)
+        theirs.grad = torch.tensor(g) / 2
+        optimizer.step()
+        reference.adam_step([p], [g], [m], [v], steps=[step], grad_scale=0.5, **options)
+        near(p, theirs)
+
+
+def test_dropout():
+    x = np.ones((100, 100))
+    y = reference.dropout(x, 0.3, seed=5)
+    assert set(np.unique(y)) == {0, 1 / 0.7}
+    assert abs(np.mean(y == 0) - 0.3) < 0.02
+    np.testing.assert_array_equal(reference.dropout_backward(x, 0.3, seed=5), y)
+    assert not reference.dropout(x, 1.0, seed=5).any()

@@ -1,0 +1,236 @@
+"""The same names, arguments, values, gradients, state dicts and text as PyTorch's."""
+
+import inspect
+
+import numpy as np
+import pytest
+from opcheck import draw
+
+import fastnn.functional as F
+from fastnn import Tensor, nn
+
+torch = pytest.importorskip("torch")
+TF = torch.nn.functional
+
+IMAGES = (3, 4, 9, 8)
+CLASSES = np.array([1, 4, 0, 2, 2, 3, 1])
+WEIGHT = np.array([1.0, 2.0, 0.5, 1.5, 0.2])
+
+
+def probabilities(*shape):
+    return np.random.default_rng(1).uniform(0.05, 0.95, shape)
+
+
+# name, shapes or arrays that are differentiated, further arguments (arrays are constants)
+CALLS = [
+    ("relu", [(3, 5)], {}),
+    ("sigmoid", [(3, 5)], {}),
+    ("tanh", [(3, 5)], {}),
+    ("softplus", [(3, 5)], {"beta": 2, "threshold": 1}),
+    ("leaky_relu", [(3, 5)], {"negative_slope": 0.2}),
+    ("elu", [(3, 5)], {"alpha": 0.7}),
+    ("softmax", [(3, 5)], {"dim": 0}),
+    ("log_softmax", [(3, 5, 2)], {"dim": -2}),
+    ("linear", [(2, 3, 5), (4, 5), (4,)], {}),
+    ("linear", [(5,), (4, 5)], {}),
+    ("conv2d", [IMAGES, (6, 4, 3, 3), (6,)], {}),
+    ("conv2d", [IMAGES, (6, 4, 3, 2)], {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}),
+    ("conv2d", [IMAGES, (6, 4, 2, 3), (6,)], {"padding": "same"}),
+    ("conv2d", [IMAGES, (6, 4, 4, 2)], {"padding": "same", "dilation": (1, 3)}),
+    ("conv2d", [IMAGES[1:], (6, 4, 3, 3)], {"padding": "valid"}),
+    ("max_pool2d", [IMAGES], {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ("max_pool2d", [IMAGES[1:]], {"kernel_size": (2, 3), "dilation": (2, 1)}),
+    ("avg_pool2d", [IMAGES], {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ("avg_pool2d", [IMAGES], {"kernel_size": (3, 2), "padding": 1, "count_include_pad": False}),
+    ("avg_pool2d", [IMAGES[1:]], {"kernel_size": 2, "divisor_override": 3}),
+    ("unfold", [IMAGES], {"kernel_size": (3, 2), "dilation": 2, "padding": 1, "stride": (1, 2)}),
+    ("fold", [(2, 12, 20)], {"output_size": (5, 6), "kernel_size": 2}),
+    ("mse_loss", [(3, 5), (3, 5)], {}),
+    ("mse_loss", [(3, 5), (3, 5)], {"weight": probabilities(3, 5)}),
+    ("l1_loss", [(3, 5), (3, 5)], {"reduction": "sum"}),
+    ("l1_loss", [(3, 5), (3, 5)], {"weight": probabilities(3, 5)}),
+    ("cross_entropy", [(7, 5)], {"target": CLASSES}),
+    ("cross_entropy", [(7, 5)], {"target": CLASSES, "weight": WEIGHT, "label_smoothing": 0.2}),
+    (
+        "cross_entropy", [(7, 5)],
+        {"target": CLASSES, "weight": WEIGHT, "label_smoothing": 0.2, "ignore_index": 2},
+    ),
+    ("cross_entropy", [(7, 5)], {"target": probabilities(7, 5), "weight": WEIGHT}),
+    ("cross_entropy", [(7, 5)], {"target": probabilities(7, 5), "label_smoothing": 0.2}),
+    ("cross_entropy", [(2, 5, 3)], {"target": CLASSES[:6].reshape(2, 3), "reduction": "none"}),
+    ("cross_entropy", [(2, 5, 3)], {"target": probabilities(2, 5, 3), "weight": WEIGHT}),
+    ("cross_entropy", [(5,)], {"target": np.array(3), "weight": WEIGHT}),
+    ("nll_loss", [(7, 5)], {"target": CLASSES, "weight": WEIGHT, "ignore_index": 2}),
+    ("nll_loss", [(2, 5, 3)], {"target": CLASSES[:6].reshape(2, 3), "reduction": "none"}),
+    ("binary_cross_entropy", [probabilities(3, 5), probabilities(3, 5) ** 2], {"weight": WEIGHT}),
+    (
+        "binary_cross_entropy_with_logits", [(3, 5), probabilities(3, 5)],
+        {"weight": WEIGHT, "pos_weight": 3 * WEIGHT},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("name", "inputs", "options"), CALLS, ids=lambda c: c if isinstance(c, str) else ""
+)
+def test_function(name, inputs, options, dtype):
+    arrays = [
+        (draw(*a, seed=i) if isinstance(a, tuple) else a).astype(dtype)
+        for i, a in enumerate(inputs)
+    ]
+    options = {
+        k: v.astype(dtype) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v
+        for k, v in options.items()
+    }
+    mine = [Tensor(a, requires_grad=True) for a in arrays]
+    theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+    y = getattr(F, name)(*mine, **options)
+    expected = getattr(TF, name)(
+        *theirs,
+        **{k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in options.items()},
+    )
+    dy = draw(*y.shape, seed=9).astype(dtype)
+    y.backward(dy)
+    expected.backward(torch.tensor(dy))
+    tolerance = 2e-5 if dtype == np.float32 else 1e-12
+    for a, b in [
+        (y.data, expected.detach()),
+        *((m.grad, t.grad) for m, t in zip(mine, theirs, strict=True)),
+    ]:
+        assert a.shape == tuple(b.shape)
+        np.testing.assert_allclose(a, b.numpy(), rtol=tolerance, atol=tolerance * 5)
+
+
+def arguments(function):
+    """(name, default) in order, without what only torch has."""
+    dropped = {"self", "size_average", "reduce", "_stacklevel", "device", "dtype"}
+    return [
+        (name, p.default)
+        for name, p in inspect.signature(function).parameters.items()
+        if name not in dropped and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+
+
+FUNCTIONS = sorted(set(F.__all__) - {"flatten", "one_hot"})
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_arguments(name):
+    theirs = getattr(TF, name)
+    if name == "max_pool2d":  # torch picks one of two functions by return_indices
+        theirs = TF.max_pool2d_with_indices
+    if inspect.isbuiltin(theirs):  # the signature is the first line of its documentation
+        signature, namespace = theirs.__doc__.strip().split(" ->")[0], {}
+        exec(f"def {signature}: ...", namespace)
+        theirs = namespace[name]
+    assert arguments(getattr(F, name)) == arguments(theirs)
+
+
+MODULES = [
+    n for n in nn.__all__
+    if isinstance(getattr(nn, n), type)
+    and n not in ("Module", "Parameter", "Sequential", "ModuleList", "ModuleDict", "Identity")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_arguments(name):
+    assert arguments(getattr(nn, name)) == arguments(getattr(torch.nn, name))
+
+
+def networks(package):
+    return package.Sequential(
+        package.Conv2d(1, 6, 5, padding=2),
+        package.Conv2d(6, 4, (3, 2), (2, 1), (1, 0), (1, 2), bias=False),
+        package.ReLU(),
+        package.ReLU(inplace=True),
+        package.MaxPool2d(2),
+        package.AvgPool2d((2, 1), padding=(1, 0)),
+        package.Flatten(),
+        package.Dropout(0.3),
+        package.Sequential(package.Linear(12, 5), package.Tanh(), package.Linear(5, 3, bias=False)),
+        package.ModuleList([package.Linear(2, 2), package.Linear(2, 2), package.ReLU()]),
+        package.ModuleList(),
+        package.ModuleDict({"a": package.Sigmoid(), "b": package.Softmax(dim=1)}),
+        package.Identity(),
+        package.Softplus(),
+        package.LeakyReLU(0.2, True),
+        package.ELU(),
+        package.LogSoftmax(-1),
+        package.Conv2d(4, 4, 3, padding="same", groups=2),
+        package.MSELoss(),
+        package.CrossEntropyLoss(label_smoothing=0.1),
+        package.BCEWithLogitsLoss(),
+    )
+
+
+def test_repr():
+    assert repr(networks(nn)) == repr(networks(torch.nn))
+    assert repr(nn.Sequential()) == repr(torch.nn.Sequential())
+
+
+def lenet(package):
+    return package.Sequential(
+        package.Conv2d(1, 6, 5, padding=2), package.Tanh(), package.AvgPool2d(2),
+        package.Conv2d(6, 16, 5), package.Tanh(), package.AvgPool2d(2), package.Flatten(),
+        package.Linear(400, 120), package.Tanh(), package.Linear(120, 84), package.Tanh(),
+        package.Linear(84, 10),
+    )  # fmt: skip
+
+
+def test_state_dict_moves_over_both_ways():
+    mine, theirs = lenet(nn), lenet(torch.nn)
+    assert list(mine.state_dict()) == list(theirs.state_dict())
+    x = draw(4, 1, 28, 28).astype(np.float32)
+    mine.load_state_dict(theirs.state_dict())
+    expected = theirs(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(mine(x).data, expected, rtol=1e-4, atol=1e-5)
+    other = lenet(nn)
+    theirs.load_state_dict({k: torch.from_numpy(a) for k, a in other.state_dict().items()})
+    expected = theirs(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(other(x).data, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_training_gradients():
+    mine, theirs = lenet(nn), lenet(torch.nn)
+    mine.load_state_dict(theirs.state_dict())
+    x, t = draw(5, 1, 28, 28).astype(np.float32), np.array([0, 9, 3, 3, 7])
+    nn.CrossEntropyLoss()(mine(x), t).backward()
+    torch.nn.CrossEntropyLoss()(theirs(torch.tensor(x)), torch.tensor(t)).backward()
+    for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(a.grad, b.grad.numpy(), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm_type", [2.0, 1.0, float("inf")])
+def test_clip_grad_norm(norm_type):
+    arrays, grads = [draw(3, 4), draw(5)], [draw(3, 4, seed=1), draw(5, seed=2)]
+    mine, theirs = (
+        [nn.Parameter(a) for a in arrays],
+        [torch.nn.Parameter(torch.tensor(a)) for a in arrays],
+    )
+    for m, t, g in zip(mine, theirs, grads, strict=True):
+        m.grad, t.grad = g.copy(), torch.tensor(g)
+    norm = nn.utils.clip_grad_norm_(mine, 0.7, norm_type)
+    expected = torch.nn.utils.clip_grad_norm_(theirs, 0.7, norm_type)
+    np.testing.assert_allclose(norm.item(), expected.item(), rtol=1e-12)
+    for m, t in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(m.grad, t.grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in dir(nn.init) if n.endswith("_") and not n.startswith("_")]
+)
+def test_init_arguments(name):
+    if name != "default_":
+        assert arguments(getattr(nn.init, name)) == arguments(getattr(torch.nn.init, name))
+
+
+@pytest.mark.parametrize(
+    "name", ["linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
+)
+def test_gains(name):
+    assert nn.init.calculate_gain(name) == pytest.approx(
+        torch.nn.init.calculate_gain(name), rel=1e-15
+    )
