@@ -1,0 +1,174 @@
+"""Optimiser steps over all parameters in one call, and the norm of all gradients.
+
+params, grads and the states are lists of arrays, one of each a parameter, of one shape and dtype
+(float32 or float64) a parameter. Parameters and states are updated in place; everything is
+checked before anything is changed. grad_scale multiplies every gradient first (clipping).
+"""
+
+import numpy as np
+
+from .._kernels import optim as _optim
+from . import _checks
+
+
+def sgd_step(
+    params,
+    grads,
+    momentum_buffers,
+    *,
+    lr,
+    momentum=0.0,
+    dampening=0.0,
+    weight_decay=0.0,
+    nesterov=False,
+    maximize=False,
+    grad_scale=1.0,
+    first=None,
+):
+    """g = grad_scale grad (negated to maximize) + weight_decay p
+    b = momentum b + (1 - dampening) g         (b = g for the first step of a parameter)
+    p = p - lr d,  d = g without momentum, g + momentum b with nesterov, else b
+
+    momentum_buffers: the b, or None when momentum is 0; first: one bool a parameter, or None
+    where no step is a first one. Sutskever et al. 2013 (ICML), in PyTorch's form.
+    Raises TypeError for dtypes and ValueError for shapes that do not fit, and for read-only
+    arrays.
+    """
+    op = "sgd_step"
+    arrays = (tuple(params), tuple(grads))
+    if momentum != 0:
+        if momentum_buffers is None:
+            raise ValueError(f"{op}: momentum_buffers must be given when momentum is not 0")
+        arrays += (tuple(momentum_buffers),)
+    first = () if first is None else tuple(first)
+    if first and len(first) != len(arrays[0]):
+        raise ValueError(f"{op}: first must have {len(arrays[0])} flags, got {len(first)}")
+    settings = (lr, momentum, dampening, weight_decay, grad_scale)
+    names = ("params", "grads", "momentum_buffers")
+    _check_lengths(op, names, arrays)
+    try:
+        done = _optim.sgd_step(arrays, first, *settings, nesterov, maximize)
+    except TypeError:
+        _check_numbers(op, ("lr", "momentum", "dampening", "weight_decay", "grad_scale"), settings)
+        raise
+    if not done:
+        arrays = _plain(op, names, arrays)
+        _optim.sgd_step(arrays, first, *settings, nesterov, maximize)
+
+
+def adam_step(
+    params,
+    grads,
+    exp_avgs,
+    exp_avg_sqs,
+    *,
+    steps,
+    lr,
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+    weight_decay=0.0,
+    decoupled=False,
+    maximize=False,
+    max_exp_avg_sqs=None,
+    grad_scale=1.0,
+):
+    """g = grad_scale grad (negated to maximize) + weight_decay p     (decoupled: p = p (1 - lr
+    weight_decay) instead)
+    m = m + (1 - beta1) (g - m),  v = beta2 v + (1 - beta2) g^2
+    p = p - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+
+    exp_avgs: the m; exp_avg_sqs: the v; steps: the t, one int a parameter, this step included
+    (1 on the first). max_exp_avg_sqs: the largest v so far, used instead of v (AMSGrad).
+    Adam: Kingma and Ba 2015, arXiv:1412.6980. decoupled is AdamW: Loshchilov and Hutter 2019,
+    arXiv:1711.05101. AMSGrad: Reddi et al. 2018, arXiv:1904.09237.
+    Raises TypeError for dtypes, ValueError for shapes or numbers that do not fit, and for
+    read-only arrays.
+    """
+    op = "adam_step"
+    arrays = (tuple(params), tuple(grads), tuple(exp_avgs), tuple(exp_avg_sqs))
+    if max_exp_avg_sqs is not None:
+        arrays += (tuple(max_exp_avg_sqs),)
+    steps = tuple(steps)
+    names = ("params", "grads", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs")
+    _check_lengths(op, (*names, "steps"), (*arrays, steps))
+    settings = (lr, beta1, beta2, eps, weight_decay, grad_scale)
+    try:
+        if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
+            raise ValueError(f"{op}: beta1 and beta2 must be in [0, 1), got {beta1} and {beta2}")
+        if steps and min(steps) < 1:
+            raise ValueError(f"{op}: steps must be >= 1, got {min(steps)}")
+        done = _optim.adam_step(arrays, steps, *settings, decoupled, maximize)
+    except TypeError:
+        _check_numbers(
+            op, ("lr", "beta1", "beta2", "eps", "weight_decay", "grad_scale"), settings
+        )
+        _check_numbers(op, [f"steps[{i}]" for i in range(len(steps))], steps)
+        raise
+    if not done:
+        arrays = _plain(op, names, arrays)
+        _optim.adam_step(arrays, steps, *settings, decoupled, maximize)
+
+
+def global_norm(arrays):
+    """sqrt(sum of the squares of all elements of all arrays), as a float, summed in float64.
+
+    arrays: a list of float32 or float64 arrays. Raises TypeError for another dtype.
+    """
+    op = "global_norm"
+    arrays = tuple(arrays)
+    norm = _optim.global_norm(arrays)
+    if norm is None:
+        plain = [_checks.array(op, f"arrays[{i}]", a) for i, a in enumerate(arrays)]
+        norm = _optim.global_norm(tuple(np.ascontiguousarray(a) for a in plain))
+    return norm
+
+
+def _check_lengths(op, names, lists):
+    count = len(lists[0])
+    for name, found in zip(names, lists, strict=False):
+        if len(found) != count:
+            raise ValueError(f"{op}: {name} must have {count} entries like params, got {len(found)}")
+
+
+def _check_numbers(op, names, values):
+    for name, value in zip(names, values, strict=True):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{op}: {name} must be a number, got {value!r}") from None
+
+
+def _plain(op, names, arrays):
+    """The arrays with plain gradients; raises for whatever else the kernel did not take."""
+    params, grads = arrays[:2]
+    for i, p in enumerate(params):
+        for name, group in zip(names, arrays, strict=False):
+            if group is not grads:
+                _check_writeable(op, f"{name}[{i}]", group[i], p)
+    plain = tuple(
+        _checks.array(op, f"grads[{i}]", g, like=p)
+        for i, (g, p) in enumerate(zip(grads, params, strict=True))
+    )
+    for i, (g, p) in enumerate(zip(plain, params, strict=True)):
+        if g.shape != p.shape:
+            raise ValueError(
+                f"{op}: grads[{i}] must have the shape of params[{i}] {p.shape}, got {g.shape}"
+            )
+    return (params, plain, *arrays[2:])
+
+
+def _check_writeable(op, name, a, p):
+    """A parameter or state: updated in place, so it must be plain as it is."""
+    if not isinstance(a, np.ndarray):
+        raise TypeError(f"{op}: {name} must be a NumPy array, got {type(a).__name__}")
+    if a.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{op}: {name} must be float32 or float64, got {a.dtype}")
+    if a.dtype != p.dtype:
+        raise TypeError(f"{op}: {name} must be {p.dtype} like its parameter, got {a.dtype}")
+    if a.shape != p.shape:
+        raise ValueError(f"{op}: {name} must have its parameter's shape {p.shape}, got {a.shape}")
+    if not a.flags.writeable:
+        raise ValueError(f"{op}: {name} is read-only")
+    if not a.flags.aligned:
+        raise ValueError(f"{op}: {name} is not aligned in memory")

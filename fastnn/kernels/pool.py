@@ -1,0 +1,168 @@
+"""Max and average pooling. N batch, C channels, H W image, R S kernel, OH OW output.
+
+OH = 1 + (H + 2 padding - dilation (R - 1) - 1) / stride, rounded down (ceil_mode: up, unless the
+last window would start beyond the image and its left padding), and OW likewise.
+"""
+
+import numpy as np
+
+from .._kernels import pool as _pool
+from . import _checks
+from ._window import channels_last, image_size, output_size
+
+MAX_PIXELS = 2**31 - 1  # indices are int32
+
+
+def max_pool2d(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """y[n,c,oh,ow] = max over r, s of x[n,c, oh*stride + r*dilation - padding, ow*...]
+
+    x (N, C, H, W) -> y, indices, both (N, C, OH, OW) and channels-last; indices (int32) is
+    h * W + w of the winner: the first of equal ones; a NaN beats every number, and the last NaN
+    the others. Padding never wins: a window wholly outside the image gives -inf, index -1.
+
+    kernel_size, stride (kernel_size unless given), padding, dilation: an int or a pair (h, w);
+    padding at most half the dilated kernel. float32 or float64, any strides. Raises TypeError
+    for another dtype, ValueError for sizes that do not fit.
+    """
+    op = "max_pool2d"
+    x = _checks.array(op, "x", x, 4)
+    kernel, stride, padding = _sizes(op, kernel_size, stride, padding)
+    dilation = _checks.pair(op, "dilation", dilation, 1)
+    _check_padding(op, padding, kernel, dilation)
+    if x.shape[2] * x.shape[3] > MAX_PIXELS:
+        raise ValueError(f"{op}: an image of x may have at most 2**31 - 1 pixels, got {x.shape}")
+    output = output_size(op, x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
+    return _pool.max_pool2d(channels_last(x), output, kernel, stride, padding, dilation)
+
+
+def max_pool2d_backward(dy, indices, input_size):
+    """dx[n,c,h,w] = sum of the dy[n,c,oh,ow] with indices[n,c,oh,ow] == h * W + w
+
+    dy, indices (N, C, OH, OW), input_size (H, W) -> dx (N, C, H, W), channels-last. An index of
+    -1 is left out. Raises ValueError for unequal shapes or another index outside the image,
+    TypeError for a wrong dtype.
+    """
+    op = "max_pool2d_backward"
+    dy = _checks.array(op, "dy", dy, 4)
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"{op}: indices must be integers, got {indices.dtype}")
+    if indices.shape != dy.shape:
+        raise ValueError(
+            f"{op}: indices must have dy's shape {dy.shape}, got {indices.shape}"
+        )
+    image = image_size(op, "input_size", input_size)
+    pixels = image[0] * image[1]
+    if indices.dtype != np.int32 or not indices.flags.behaved:
+        _check_indices(op, indices, pixels)
+        indices = indices.astype(np.int32)
+    dx = _pool.max_pool2d_backward(channels_last(dy), channels_last(indices), image)
+    if dx is None:
+        _check_indices(op, indices, pixels)
+    return dx
+
+
+def avg_pool2d(
+    x,
+    kernel_size,
+    *,
+    stride=None,
+    padding=0,
+    ceil_mode=False,
+    count_include_pad=True,
+    divisor_override=None,
+):
+    """y[n,c,oh,ow] = sum over r, s of x[n,c, oh*stride + r - padding, ow*stride + s - padding]
+    / divisor
+
+    x (N, C, H, W) -> y (N, C, OH, OW), channels-last. The divisor is the number of places in the
+    window, zero padding included unless count_include_pad is False (what ceil_mode adds beyond
+    the padding never counts), or divisor_override.
+
+    kernel_size, stride (kernel_size unless given), padding: an int or a pair (h, w); padding at
+    most half the kernel. float32 or float64, any strides. Raises TypeError for another dtype,
+    ValueError for sizes that do not fit or a divisor_override of 0.
+    """
+    op = "avg_pool2d"
+    x = _checks.array(op, "x", x, 4)
+    kernel, stride, padding = _sizes(op, kernel_size, stride, padding)
+    _check_padding(op, padding, kernel, (1, 1))
+    divisor = _divisor(op, divisor_override)
+    output = output_size(op, x.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
+    return _pool.avg_pool2d(
+        channels_last(x), output, kernel, stride, padding, bool(count_include_pad), divisor
+    )
+
+
+def avg_pool2d_backward(
+    dy,
+    input_size,
+    kernel_size,
+    *,
+    stride=None,
+    padding=0,
+    ceil_mode=False,
+    count_include_pad=True,
+    divisor_override=None,
+):
+    """dx[n,c,h,w] = sum of dy[n,c,oh,ow] / divisor[oh,ow] over the windows that contain (h, w)
+
+    dy (N, C, OH, OW), input_size (H, W) -> dx (N, C, H, W), channels-last. The other arguments
+    and the errors are those of `avg_pool2d`; ValueError too if dy is not what it returns the
+    shape of.
+    """
+    op = "avg_pool2d_backward"
+    dy = _checks.array(op, "dy", dy, 4)
+    image = image_size(op, "input_size", input_size)
+    kernel, stride, padding = _sizes(op, kernel_size, stride, padding)
+    _check_padding(op, padding, kernel, (1, 1))
+    divisor = _divisor(op, divisor_override)
+    output = output_size(op, image, kernel, stride, padding, (1, 1), ceil_mode)
+    if dy.shape[2:] != output:
+        raise ValueError(
+            f"{op}: dy must have shape (N, C, {output[0]}, {output[1]}) for input_size {image}, "
+            f"got {dy.shape}"
+        )
+    return _pool.avg_pool2d_backward(
+        channels_last(dy), image, kernel, stride, padding, bool(count_include_pad), divisor
+    )
+
+
+def _sizes(op, kernel_size, stride, padding):
+    """kernel_size, stride and padding as pairs."""
+    kernel = _checks.pair(op, "kernel_size", kernel_size, 1)
+    stride = kernel if stride is None else _checks.pair(op, "stride", stride, 1)
+    return kernel, stride, _checks.pair(op, "padding", padding, 0)
+
+
+def _check_padding(op, padding, kernel, dilation):
+    for p, k, d in zip(padding, kernel, dilation, strict=True):
+        if 2 * p > d * (k - 1) + 1:
+            raise ValueError(
+                f"{op}: padding must be at most half of the kernel's extent {d * (k - 1) + 1}, "
+                f"got padding {padding} for kernel_size {kernel}"
+                + (f" and dilation {dilation}" if dilation != (1, 1) else "")
+            )
+
+
+def _divisor(op, divisor_override):
+    """The override as an int that is not 0; 0 for None."""
+    if divisor_override is None:
+        return 0
+    try:
+        divisor = divisor_override.__index__()
+    except AttributeError:
+        raise TypeError(
+            f"{op}: divisor_override must be an int or None, got {divisor_override!r}"
+        ) from None
+    if divisor == 0:
+        raise ValueError(f"{op}: divisor_override must not be 0")
+    return divisor
+
+
+def _check_indices(op, indices, pixels):
+    wrong = indices[(indices < -1) | (indices >= pixels)]
+    if wrong.size:
+        raise ValueError(
+            f"{op}: indices must be in 0..{pixels - 1} (or -1 for none), got {wrong.flat[0]}"
+        )
