@@ -277,7 +277,8 @@ def _report(recipe, task, files, model, history):
     example = os.path.join(files.out, f"example-{label}.pgm".replace(os.sep, "-"))
     write_pgm(example, task.example[0])
     try:
-        plot_history(history, files.plot, title=f"{recipe.title} on {task.name}")
+        plot_history(history, files.plot, title=f"{recipe.title} on {task.name}",
+                     kept=int(metadata["epoch"]))  # fmt: skip
         plot_line = files.plot
     except ImportError as error:
         plot_line = f"(no picture of the training: {error})"

@@ -13,8 +13,9 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "conv", "conv_weight", "correlate", "cross_entropy", "dropout", "gemm", "gemv", "im2col",
-    "memory", "optim", "pool", "softmax", "threads",
+    "activation", "conv", "conv_weight", "correlate", "correlate_planar", "cross_entropy",
+    "dropout", "elementwise", "gemm", "gemv", "im2col", "layout", "memory", "optim", "peak",
+    "pool", "reduce", "softmax", "threads", "window",
 )  # fmt: skip
 
 

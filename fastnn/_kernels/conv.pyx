@@ -10,7 +10,9 @@ dx[i] = sum over r with r d = a (mod s) of dy[(i + p - r d) / s] w[r], a correla
 cimport numpy as cnp
 from libc.string cimport memset
 
-from .correlate cimport Axis, Tensor4, correlate, tensor4
+from .correlate cimport Axis, correlate
+from .correlate_planar cimport correlate_planar, planar_fits
+from .layout cimport Tensor4, tensor4, with_contiguous_pixels
 from .memory cimport Block, block, empty
 from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
@@ -18,6 +20,16 @@ cnp.import_array()
 
 # The epilogues by name.
 ACTIVATIONS = {None: ACT_NONE, "relu": ACT_RELU, "sigmoid": ACT_SIGMOID, "tanh": ACT_TANH}
+
+
+cdef int correlate_best(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Axis *w,
+                        Tensor4 *x, const void *weights, Py_ssize_t w_inner, Py_ssize_t w_outer,
+                        const void *bias, int activation, Tensor4 *y, bint single) except -1:
+    """correlate(), with lanes over channels or, where those are few, over pixels."""
+    if planar_fits(inner, outer, h, w, 4 if single else 8):
+        return correlate_planar(N, inner, outer, h, w, x, weights, w_inner, w_outer, bias,
+                                activation, y, single)
+    return correlate(N, inner, outer, h, w, x, weights, w_inner, w_outer, bias, activation, y, single)
 
 
 cdef Axis forward_axis(Py_ssize_t x_size, Py_ssize_t y_size, Py_ssize_t kernel, Py_ssize_t stride,
@@ -62,7 +74,7 @@ def forward(cnp.ndarray x, cnp.ndarray w, cnp.ndarray bias, object activation, t
             tuple stride, tuple padding, tuple dilation):
     """y (N, K, OH, OW), channels-last, of x (N, C, H, W), w (K, C, R, S), bias (K,) contiguous or
     None; all of one dtype, x and w of any strides. y_size: (OH, OW), both > 0 unless y is empty."""
-    cdef Tensor4 xt = tensor4(x), wt = tensor4(w), yt
+    cdef Tensor4 xt, wt = tensor4(w), yt
     cdef Py_ssize_t R = w.shape[2], S = w.shape[3]
     cdef cnp.npy_intp[4] shape = [x.shape[0], w.shape[0], y_size[0], y_size[1]]
     cdef cnp.ndarray y = empty(4, shape, cnp.PyArray_TYPE(x), True)
@@ -71,10 +83,11 @@ def forward(cnp.ndarray x, cnp.ndarray w, cnp.ndarray bias, object activation, t
     cdef Axis h, v
     if y.size == 0:
         return y
-    yt = tensor4(y)
+    x = with_contiguous_pixels(x)
+    xt, yt = tensor4(x), tensor4(y)
     h = forward_axis(x.shape[2], shape[2], R, stride[0], padding[0], dilation[0], wt.h, taps)
     v = forward_axis(x.shape[3], shape[3], S, stride[1], padding[1], dilation[1], wt.w, taps + 2 * R)
-    correlate(shape[0], x.shape[1], shape[1], &h, &v, &xt, wt.data, wt.c, wt.n,
+    correlate_best(shape[0], x.shape[1], shape[1], &h, &v, &xt, wt.data, wt.c, wt.n,
               NULL if bias is None else cnp.PyArray_DATA(bias), ACTIVATIONS[activation], &yt,
               cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32)
     return y
@@ -84,7 +97,7 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
                   tuple dilation):
     """dx (N, C, H, W), channels-last, from dy (N, K, OH, OW) and w (K, C, R, S), any strides.
     x_size: (H, W)."""
-    cdef Tensor4 dyt = tensor4(dy), wt = tensor4(w), dxt, part
+    cdef Tensor4 dyt, wt = tensor4(w), dxt, part
     cdef Py_ssize_t R = w.shape[2], S = w.shape[3]
     cdef Py_ssize_t sh = stride[0], sw = stride[1], a, b, h0 = 0, w0 = 0
     cdef cnp.npy_intp[4] shape = [dy.shape[0], w.shape[1], x_size[0], x_size[1]]
@@ -100,6 +113,8 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
         memset(dxt.data, 0, dx.size * itemsize)
     if dy.size == 0:
         return dx
+    dy = with_contiguous_pixels(dy)
+    dyt = tensor4(dy)
     for a in range(sh):
         h = backward_axis(shape[2], dy.shape[2], R, sh, padding[0], dilation[0], wt.h, a, taps, &h0)
         for b in range(sw):
@@ -110,6 +125,6 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
             part = dxt
             part.data = <char *>dxt.data + (h0 * dxt.h + w0 * dxt.w) * itemsize
             part.h, part.w = dxt.h * sh, dxt.w * sw
-            correlate(shape[0], w.shape[0], shape[1], &h, &v, &dyt, wt.data, wt.n, wt.c, NULL,
+            correlate_best(shape[0], w.shape[0], shape[1], &h, &v, &dyt, wt.data, wt.n, wt.c, NULL,
                       ACT_NONE, &part, cnp.PyArray_TYPE(dy) == cnp.NPY_FLOAT32)
     return dx

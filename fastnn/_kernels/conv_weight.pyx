@@ -4,10 +4,13 @@ The forward line, y[n, o, k] += x[n, o s + r d - p, c] w[k, c, r], gives
 dw[k, c, r] = sum over n, o of x[n, o s + r d - p, c] dy[n, o, k].
 
 dw is a matrix of R S C positions x K outputs, and a register tile of it walks over the output
-pixels: each brings one value of the padded image per position (at a fixed offset from the
-pixel's corner) against one row of dy. Nothing else is packed. Threads own tiles of dw; where there
-are too few tiles to go round, fixed groups of images sum apart and are added in order. Images
-are taken in blocks that stay in cache, rows in chunks.
+pixels: each brings one value of x per position against one row of dy. Nothing is packed. A tile
+holds channels of one tap, and skips the pixels whose tap is outside x; only where x has so few
+channels that such tiles would be too low, a tile holds positions of all taps, at their offsets
+from a pixel's corner in a zero-padded copy of the image.
+
+Threads own tiles of dw; where there are too few tiles to go round, fixed groups of images sum
+apart and are added in order. Images are taken in blocks that stay in cache, rows in chunks.
 """
 
 cimport numpy as cnp
@@ -16,7 +19,7 @@ from cython cimport floating
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from .correlate cimport Tensor4, copy_padded, tensor4
+from .layout cimport Tensor4, copy_padded, tensor4, with_contiguous_pixels
 from .memory cimport Block, block
 from .threads cimport threads_for
 from .tile cimport (
@@ -28,26 +31,31 @@ cnp.import_array()
 cdef enum:
     CHUNK_BYTES = 393216      # of x and dy under one chunk of rows: in the second-level cache
     BLOCK_BYTES = 8388608     # of copied images at a time
+    LEAST_CHANNELS = 8        # of x, for tiles of one tap
     LEAST_ITEMS = 16          # (image groups) x (tiles), if there are images enough
     SLICE_WORK = 1000000000   # multiply-adds between looks at Ctrl-C
 
+cdef struct DwTile:           # one register tile of dw, and the pixels it walks over
+    Py_ssize_t position, count                    # positions [position, position + count) of R S C
+    const Py_ssize_t *row                         # offset of each in x from ...
+    Py_ssize_t corner                             # ... output pixel (0, 0)'s corner
+    Py_ssize_t h0, h1, w0, w1                     # output rows and columns
+
 cdef struct Work:
     Py_ssize_t positions, outer, padded_outer     # R S C, K, K in whole vectors
-    Py_ssize_t h_size, w_size, y_h, y_w           # of x and of y
+    Py_ssize_t channels, h_size, w_size, y_h, y_w # C, sizes of x and of y
     Py_ssize_t h_start, w_start, rows, columns    # the padded image, in x's coordinates
-    Py_ssize_t channels
     Tensor4 x, dy
     bint x_in_place, dy_in_place
     char *x_copy
     char *dy_copy
-    Py_ssize_t x_image, dy_image                  # elements from one image to the next, as read
-    Py_ssize_t x_row                              # elements from one output row's corner to the next
-    Py_ssize_t step                               # ... from one output pixel's corner to the next
-    Py_ssize_t dy_step                            # ... from one pixel of dy to the next
-    Py_ssize_t corner                             # of x in place: offset of output (0, 0)'s corner
-    const Py_ssize_t *row                         # offset of each position from a pixel's corner
-    const Py_ssize_t *span                        # offset of each row of a chunk
+    Py_ssize_t x_image, dy_image                  # elements from one copied image to the next
+    Py_ssize_t x_row, x_step                      # ... from one output pixel's corner in x to the
+    Py_ssize_t dy_row, dy_step                    # next row's and pixel's; likewise in dy
+    const Py_ssize_t *x_span                      # offset of each row of a chunk: in x,
+    const Py_ssize_t *dy_span                     # and in dy
     Py_ssize_t chunk_rows
+    const DwTile *tile
     Py_ssize_t tiles, panels, groups
     char *dw                                      # [group][position][padded_outer]
 
@@ -76,41 +84,45 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
     cdef const floating *x
     cdef const floating *dy
     cdef floating *dw = <floating *>s.dw + group * s.positions * s.padded_outer
-    cdef Py_ssize_t n, h, item, i, j, p0, width
+    cdef Py_ssize_t n, chunk, item, i, j, h0, h1
+    cdef const DwTile *t
     cdef tile_t tile
     for i in range(TILE_ROWS):
         c_row[i] = i * s.padded_outer
     tile.c_row = c_row
     tile.init_row = c_row
-    tile.span = s.span
-    tile.length = s.y_w
-    tile.a_step = s.step
+    tile.span = s.x_span
+    tile.b_span = s.dy_span
+    tile.a_step = s.x_step
     tile.b_step = s.dy_step
     for n in range(first, last):
         if s.x_in_place:
-            x = <const floating *>s.x.data + n * s.x.n + s.corner
+            x = <const floating *>s.x.data + n * s.x.n
         else:
             x = <const floating *>s.x_copy + (n - slot0) * s.x_image
         if s.dy_in_place:
             dy = <const floating *>s.dy.data + n * s.dy.n
         else:
             dy = <const floating *>s.dy_copy + (n - slot0) * s.dy_image
-        h = 0
-        while h < s.y_h:
-            tile.a = x + h * s.x_row
-            tile.spans = min(s.chunk_rows, s.y_h - h)
+        chunk = 0
+        while chunk < s.y_h:
             for item in range(item0, item1):
-                p0 = item // s.panels * s.positions // s.tiles
+                t = &s.tile[item // s.panels]
+                h0, h1 = max(chunk, t.h0), min(chunk + s.chunk_rows, t.h1)
+                if h0 >= h1 or t.w0 >= t.w1:
+                    continue
                 j = item % s.panels * wide
-                width = panel_width(min(wide, s.outer - j), sizeof(floating))
-                tile.row = s.row + p0
-                tile.b = dy + h * s.y_w * s.dy_step + j
-                tile.c = dw + p0 * s.padded_outer + j
+                tile.a = x + t.corner + h0 * s.x_row + t.w0 * s.x_step
+                tile.row = t.row
+                tile.spans = h1 - h0
+                tile.length = t.w1 - t.w0
+                tile.b = dy + h0 * s.dy_row + t.w0 * s.dy_step + j
+                tile.c = dw + t.position * s.padded_outer + j
                 tile.init = tile.c
-                tile_run(&tile, sizeof(floating),
-                         <int>((item // s.panels + 1) * s.positions // s.tiles - p0),
-                         <int>(width * sizeof(floating) // VEC_BYTES))
-            h += s.chunk_rows
+                tile_run(&tile, sizeof(floating), <int>t.count,
+                         <int>(panel_width(min(wide, s.outer - j), sizeof(floating))
+                               * sizeof(floating) // VEC_BYTES))
+            chunk += s.chunk_rows
 
 
 cdef void add_block(Work *s, Py_ssize_t first, Py_ssize_t last, int nt, floating *_) noexcept nogil:
@@ -142,6 +154,13 @@ cdef void sum_groups(Work *s, floating *out) noexcept nogil:
             out[p * s.outer + k] = total
 
 
+cdef void seen(Py_ssize_t x_size, Py_ssize_t y_size, Py_ssize_t offset, Py_ssize_t stride,
+               Py_ssize_t *begin, Py_ssize_t *end) noexcept nogil:
+    """The outputs o with 0 <= o * stride + offset < x_size."""
+    begin[0] = ceil_div(max(0, -offset), stride)
+    end[0] = min(y_size, ceil_div(max(0, x_size - offset), stride))
+
+
 def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride, tuple padding,
                     tuple dilation):
     """Fills dw, contiguous (R, S, C, K), from dy (N, K, OH, OW) and x (N, C, H, W), any strides."""
@@ -150,58 +169,80 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     cdef Py_ssize_t N = x.shape[0], C = x.shape[1], K = dy.shape[1]
     cdef Py_ssize_t R = dw.shape[0], S = dw.shape[1]
     cdef Py_ssize_t sh = stride[0], sw = stride[1], dh = dilation[0], dv = dilation[1]
-    cdef Py_ssize_t x_row, p, images, n, block_images, slice_images
+    cdef Py_ssize_t ph = padding[0], pw = padding[1]
+    cdef bint by_tap = C >= LEAST_CHANNELS
+    cdef Py_ssize_t row_stride, p, t, r, c, per_tap, copied, n, block_images, slice_images
     cdef double work = <double>dy.size * C * R * S
     cdef int nt = threads_for(work)
-    cdef Block tables, x_block, dy_block, dw_block
+    cdef Block tables, tile_block, x_block, dy_block, dw_block
     cdef Py_ssize_t *table
+    cdef DwTile *tile
     cdef Work s
     if dw.size == 0:
         return
     if dy.size == 0:
         memset(cnp.PyArray_DATA(dw), 0, dw.size * itemsize)
         return
+    x, dy = with_contiguous_pixels(x), with_contiguous_pixels(dy)
     s.x, s.dy = tensor4(x), tensor4(dy)
     s.channels, s.outer, s.positions = C, K, R * S * C
     s.padded_outer = padded_columns(K, itemsize)
     s.h_size, s.w_size, s.y_h, s.y_w = x.shape[2], x.shape[3], dy.shape[2], dy.shape[3]
-    s.h_start, s.w_start = -padding[0], -padding[1]
+    s.h_start, s.w_start = -ph, -pw
     s.rows = (s.y_h - 1) * sh + (R - 1) * dh + 1
     s.columns = (s.y_w - 1) * sw + (S - 1) * dv + 1
-    s.x_in_place = (
-        (s.x.c == 1 or C == 1) and (s.x.w == C or s.w_size == 1) and padding[0] == 0
-        and padding[1] == 0)
-    s.dy_in_place = (
-        K == s.padded_outer and (s.dy.c == 1 or K == 1) and (s.dy.w == K or s.y_w == 1)
-        and (s.dy.h == s.y_w * K or s.y_h == 1))
-    s.corner = 0
-    x_row = s.x.h if s.x_in_place else s.columns * C
-    s.x_row = sh * x_row
-    s.step = sw * C
+    s.x_in_place = by_tap or (ph == 0 and pw == 0)
+    s.dy_in_place = K == s.padded_outer
+    row_stride = s.x.h if s.x_in_place else s.columns * C
+    s.x_row, s.x_step = sh * row_stride, sw * C
     s.dy_step = s.padded_outer
+    s.dy_row = s.dy.h if s.dy_in_place else s.y_w * s.dy_step
     s.x_image = s.rows * s.columns * C
-    s.dy_image = s.y_h * s.y_w * s.padded_outer
+    s.dy_image = s.y_h * s.dy_row
 
+    # Tiles, and the offsets of their positions.
+    per_tap = ceil_div(C, TILE_ROWS)
+    s.tiles = R * S * per_tap if by_tap else ceil_div(s.positions, TILE_ROWS)
     s.panels = ceil_div(K, wide_panel(itemsize))
-    s.tiles = ceil_div(s.positions, TILE_ROWS)
     s.groups = min(N, ceil_div(LEAST_ITEMS, s.tiles * s.panels))
+    s.chunk_rows = CHUNK_BYTES // ((s.x_row + s.dy_row) * itemsize)
+    s.chunk_rows = min(max(s.chunk_rows, 1), s.y_h)
+    tables = block((s.positions + 2 * s.chunk_rows) * sizeof(Py_ssize_t))
+    table = <Py_ssize_t *>tables.data
+    for p in range(s.positions):
+        table[p] = p if by_tap else p // (S * C) * dh * row_stride + p // C % S * dv * C + p % C
+    for p in range(s.chunk_rows):
+        table[s.positions + p] = p * s.x_row
+        table[s.positions + s.chunk_rows + p] = p * s.dy_row
+    s.x_span = table + s.positions
+    s.dy_span = s.x_span + s.chunk_rows
+    tile_block = block(s.tiles * sizeof(DwTile))
+    tile = <DwTile *>tile_block.data
+    for t in range(s.tiles):
+        if by_tap:
+            r, c = t // per_tap // S * dh - ph, t // per_tap % S * dv - pw
+            p = t % per_tap * C // per_tap
+            tile[t].position = t // per_tap * C + p
+            tile[t].count = (t % per_tap + 1) * C // per_tap - p
+            tile[t].row = table
+            tile[t].corner = r * row_stride + c * C + p
+            seen(s.h_size, s.y_h, r, sh, &tile[t].h0, &tile[t].h1)
+            seen(s.w_size, s.y_w, c, sw, &tile[t].w0, &tile[t].w1)
+        else:
+            p = t * s.positions // s.tiles
+            tile[t].position = p
+            tile[t].count = (t + 1) * s.positions // s.tiles - p
+            tile[t].row = table + p
+            tile[t].corner = tile[t].h0 = tile[t].w0 = 0
+            tile[t].h1, tile[t].w1 = s.y_h, s.y_w
+    s.tile = tile
     dw_block = block(s.groups * s.positions * s.padded_outer * itemsize)
     s.dw = <char *>dw_block.data
     memset(s.dw, 0, s.groups * s.positions * s.padded_outer * itemsize)
 
-    s.chunk_rows = CHUNK_BYTES // ((s.x_row + s.y_w * s.padded_outer) * itemsize)
-    s.chunk_rows = min(max(s.chunk_rows, 1), s.y_h)
-    tables = block((s.positions + s.chunk_rows) * sizeof(Py_ssize_t))
-    table = <Py_ssize_t *>tables.data
-    for p in range(s.positions):
-        table[p] = p // (S * C) * dh * x_row + p // C % S * dv * C + p % C
-    for p in range(s.chunk_rows):
-        table[s.positions + p] = p * s.x_row
-    s.row, s.span = table, table + s.positions
-
     # Blocks: from shapes alone, for groups must hold the same images on any number of threads.
-    images = (0 if s.x_in_place else s.x_image) + (0 if s.dy_in_place else s.dy_image)
-    block_images = N if images == 0 else max(s.groups, BLOCK_BYTES // (images * itemsize))
+    copied = (0 if s.x_in_place else s.x_image) + (0 if s.dy_in_place else s.dy_image)
+    block_images = N if copied == 0 else max(s.groups, BLOCK_BYTES // (copied * itemsize))
     slice_images = max(s.groups, <Py_ssize_t>(SLICE_WORK / (work / N + 1)))
     block_images = max(1, min(N, min(block_images, slice_images)))
     if not s.x_in_place:

@@ -3,181 +3,183 @@
     y[n, o_h, o_w, :] = act(bias + sum over taps (t_h, t_w) of
                         x[n, o_h step_h + t_h + start_h, o_w step_w + t_w + start_w, :] W[t_h, t_w])
 
-with channels last. A strip of rows of one image is copied into a zero-padded buffer (or read
-where it lies, when nothing is padded); there, the taps of a kernel row that touch each other are
-one contiguous span of taps x channels, and so a tile of pixels x outputs is the register tile's
-A (rows: pixels, reached by offsets) times a panel of packed weights. A strip fits the
-second-level cache; the work items are strips, so that every sum is one thread's, in one order.
+with channels last, where taps outside x count as zero. Nothing is padded: the pixels of a work
+item are grouped by which taps they see (inside, first row, left column, corner ...), and each
+group sums its own taps alone. Taps of a kernel row that touch each other are one contiguous span
+of taps x channels, so pixels x outputs is the register tile's A (rows: pixels, wherever they
+are) times a panel of packed weights.
+
+A work item is a strip of rows of one image, or several small images: what fits the second-level
+cache. Every sum is one thread's, in one order.
 """
 
-cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
 from cython.parallel cimport prange
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
+from .layout cimport Tensor4
 from .memory cimport Block, block
+from .pack cimport pack_panel
 from .threads cimport threads_for
 from .tile cimport (
     TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, padded_columns, panel_width, tile_run,
     tile_t, wide_panel,
 )
-from .pack cimport pack_panel
 from .vecmath cimport ACT_NONE
 
 cdef extern from "openmp.h" nogil:
     int omp_get_thread_num()
 
 cdef enum:
-    STRIP_BYTES = 196608      # of padded input in one strip: a share of the second-level cache
-    LEAST_ITEMS = 16          # strips in all, if there are rows enough: work for many threads
+    ITEM_BYTES = 393216       # of x and y in one item: a share of the second-level cache
+    LEAST_ITEMS = 16          # if there are images or rows enough: work for many threads
     SLICE_WORK = 1000000000   # multiply-adds between looks at Ctrl-C
 
-cdef struct Strips:
-    Py_ssize_t inner, outer       # channels of x and of y
+cdef struct Plan:
+    Py_ssize_t images, inner, outer   # N, channels of x and of y
     Axis h, w
     Tensor4 x, y
-    bint in_place                 # x is read where it lies
-    Py_ssize_t strips             # of one image
-    Py_ssize_t padded_w           # columns of the padded buffer
-    size_t buffer_bytes           # of one thread's padded buffer
-    char *buffers
-    const Py_ssize_t *in_at       # offset of each pixel of a strip: in the input,
-    const Py_ssize_t *out_at      # and in the output
-    const Py_ssize_t *span        # offsets of the spans from a pixel
-    Py_ssize_t spans, length
-    const void *weights           # packed: [panel][tap][inner][panel width]
+    Py_ssize_t group                  # images in one item,
+    Py_ssize_t strips                 # or strips of one image
+    bint touch                        # the taps of a row are neighbours
+    const void *weights               # packed: [panel][tap][inner][panel width]
     const void *bias
     int activation
+    Py_ssize_t table_size             # numbers in one thread's tables:
+    Py_ssize_t *tables                # an item's pixels in x and y, its spans in x and W
+
+cdef struct Seen:                     # a run of outputs of one axis that see the same taps
+    Py_ssize_t begin, end             # the outputs
+    Py_ssize_t first, last            # the taps [first, last)
 
 
-cdef void copy_row(const floating *x, Py_ssize_t x_w, Py_ssize_t x_c, Py_ssize_t pixels,
-                   Py_ssize_t channels, Py_ssize_t width, floating *out) noexcept nogil:
-    """out[p, c] = x[p, c], 0 for channels <= c < width."""
-    cdef Py_ssize_t p, c
-    if width == channels and x_w == channels and (x_c == 1 or channels == 1):
-        memcpy(out, x, pixels * channels * sizeof(floating))
-    elif x_c == 1:
-        for p in range(pixels):
-            memcpy(out + p * width, x + p * x_w, channels * sizeof(floating))
-            memset(out + p * width + channels, 0, (width - channels) * sizeof(floating))
-    else:
-        for c in range(channels):
-            for p in range(pixels):
-                out[p * width + c] = x[p * x_w + c * x_c]
-        for p in range(pixels):
-            memset(out + p * width + channels, 0, (width - channels) * sizeof(floating))
+cdef Seen run_of_outputs(const Axis *a, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """The longest run from `begin` on, within [begin, end), that sees the same taps."""
+    cdef Seen s
+    cdef Py_ssize_t at = begin * a.step + a.start, first, last, more
+    first = 0
+    while first < a.taps and at + a.tap[first] < 0:
+        first += 1
+    last = a.taps
+    while last > first and at + a.tap[last - 1] >= a.x_size:
+        last -= 1
+    more = end - begin
+    # Moving on, a tap before `first` comes in, or tap `last - 1` goes out.
+    if first > 0:
+        more = min(more, ceil_div(-(at + a.tap[first - 1]), a.step))
+    if last > first:
+        more = min(more, ceil_div(a.x_size - (at + a.tap[last - 1]), a.step))
+    s.begin, s.end, s.first, s.last = begin, begin + max(more, 1), first, last
+    return s
 
 
-cdef void copy_rows(const floating *x, const Tensor4 *t, Py_ssize_t channels, Py_ssize_t h_size,
-                    Py_ssize_t w_size, Py_ssize_t h0, Py_ssize_t rows, Py_ssize_t w0,
-                    Py_ssize_t columns, Py_ssize_t width, floating *out) noexcept nogil:
-    cdef Py_ssize_t left = min(max(-w0, 0), columns)
-    cdef Py_ssize_t right = max(min(w_size - w0, columns), left)
-    cdef Py_ssize_t h
-    for h in range(h0, h0 + rows):
-        if 0 <= h < h_size:
-            memset(out, 0, left * width * sizeof(floating))
-            copy_row[floating](x + h * t.h + (w0 + left) * t.w, t.w, t.c, right - left, channels,
-                               width, out + left * width)
-            memset(out + right * width, 0, (columns - right) * width * sizeof(floating))
-        else:
-            memset(out, 0, columns * width * sizeof(floating))
-        out += columns * width
-
-
-cdef void copy_padded(const Tensor4 *x, Py_ssize_t channels, Py_ssize_t h_size, Py_ssize_t w_size,
-                      Py_ssize_t h0, Py_ssize_t rows, Py_ssize_t w0, Py_ssize_t columns,
-                      Py_ssize_t width, void *out, bint single) noexcept nogil:
-    """out[r, c, :] = x[h0 + r, w0 + c, :], channels padded to width, zeros outside the image."""
-    if single:
-        copy_rows[float](<const float *>x.data, x, channels, h_size, w_size, h0, rows, w0, columns,
-                         width, <float *>out)
-    else:
-        copy_rows[double](<const double *>x.data, x, channels, h_size, w_size, h0, rows, w0,
-                          columns, width, <double *>out)
-
-
-cdef void run_strip(Strips *s, Py_ssize_t item, floating *_) noexcept nogil:
-    """All outputs of one strip of one image."""
-    cdef Py_ssize_t n = item // s.strips, strip = item % s.strips
-    cdef Py_ssize_t h0 = strip * s.h.y_size // s.strips
-    cdef Py_ssize_t rows = (strip + 1) * s.h.y_size // s.strips - h0
-    cdef Py_ssize_t pixels = rows * s.w.y_size, tiles = ceil_div(pixels, TILE_ROWS)
-    cdef Py_ssize_t wide = wide_panel(sizeof(floating))
+cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const Seen *w,
+                     floating *_) noexcept nogil:
+    """All outputs of images [n0, n1), rows h, columns w: pixels that see the same taps."""
+    cdef Py_ssize_t rows = h.end - h.begin, columns = w.end - w.begin
+    cdef Py_ssize_t pixels = (n1 - n0) * rows * columns, tiles = ceil_div(pixels, TILE_ROWS)
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), taps = s.h.taps * s.w.taps
+    cdef Py_ssize_t *in_at = s.tables + omp_get_thread_num() * s.table_size
+    cdef Py_ssize_t *out_at = in_at + pixels
+    cdef Py_ssize_t *span = out_at + pixels
+    cdef Py_ssize_t *span_tap = span + taps
+    cdef Py_ssize_t *b_span = span_tap + taps
     cdef Py_ssize_t edge_row[TILE_ROWS]
     cdef Py_ssize_t zeros[TILE_ROWS]
     cdef floating edge[TILE_ROWS * TILE_MAX_WIDTH]
     cdef floating edge_bias[TILE_MAX_WIDTH]
-    cdef const floating *x = <const floating *>s.x.data + n * s.x.n
     cdef const floating *bias
-    cdef floating *y = <floating *>s.y.data + n * s.y.n + h0 * s.y.h
-    cdef floating *buffer
-    cdef Py_ssize_t panel, j, t, i, p, columns, width, count
+    cdef floating *y = <floating *>s.y.data
+    cdef Py_ssize_t n, i, j, t, p = 0, panel, width, panel_columns, count, x_row, y_row
     cdef bint ragged
-    cdef Tensor4 image
     cdef tile_t tile
-    if s.in_place:
-        x += (h0 * s.h.step + s.h.start) * s.x.h + s.w.start * s.x.w
-    else:
-        buffer = <floating *>(s.buffers + omp_get_thread_num() * s.buffer_bytes)
-        image = s.x
-        image.data = <void *>x
-        copy_padded(&image, s.inner, s.h.x_size, s.w.x_size, h0 * s.h.step + s.h.start,
-                    (rows - 1) * s.h.step + s.h.tap[s.h.taps - 1] + 1, s.w.start, s.padded_w,
-                    s.inner, buffer, sizeof(floating) == sizeof(float))
-        x = buffer
+    for n in range(n0, n1):
+        for i in range(h.begin, h.end):
+            x_row = n * s.x.n + (i * s.h.step + s.h.start) * s.x.h
+            y_row = n * s.y.n + i * s.y.h
+            for j in range(w.begin, w.end):
+                in_at[p] = x_row + (j * s.w.step + s.w.start) * s.x.w
+                out_at[p] = y_row + j * s.y.w
+                p += 1
     for i in range(TILE_ROWS):
         edge_row[i] = i * wide
         zeros[i] = 0
-    tile.a = x
+    tile.a = s.x.data
     tile.a_step = 1
-    tile.span = s.span
-    tile.spans = s.spans
-    tile.length = s.length
     tile.init_row = zeros
+    tile.span = span
+    tile.b_span = b_span
+    tile.spans = 0
+    for i in range(h.first, h.last):
+        if s.touch:
+            columns = min(w.last - w.first, 1)
+        else:
+            columns = w.last - w.first
+        for j in range(w.first, w.first + columns):
+            span[tile.spans] = s.h.tap[i] * s.x.h + s.w.tap[j] * s.x.w
+            span_tap[tile.spans] = i * s.w.taps + j
+            tile.spans += 1
+    tile.length = (w.last - w.first) * s.inner if s.touch else s.inner
     for panel in range(ceil_div(s.outer, wide)):
-        j = panel * wide
-        columns = min(wide, s.outer - j)
-        width = panel_width(columns, sizeof(floating))
-        ragged = columns != width
-        tile.b = <const floating *>s.weights + j * s.spans * s.length
+        panel_columns = min(wide, s.outer - panel * wide)
+        width = panel_width(panel_columns, sizeof(floating))
+        ragged = panel_columns != width
+        tile.b = <const floating *>s.weights + panel * wide * taps * s.inner
         tile.b_step = width
-        bias = NULL if s.bias == NULL else <const floating *>s.bias + j
+        for i in range(tile.spans):
+            b_span[i] = span_tap[i] * s.inner * width
+        bias = NULL if s.bias == NULL else <const floating *>s.bias + panel * wide
         if ragged and bias != NULL:
-            memcpy(edge_bias, bias, columns * sizeof(floating))
+            memcpy(edge_bias, bias, panel_columns * sizeof(floating))
             bias = &edge_bias[0]
         tile.init = bias
         for t in range(tiles):
             p = t * pixels // tiles
             count = (t + 1) * pixels // tiles - p
-            tile.row = s.in_at + p
+            tile.row = in_at + p
             if ragged:
                 tile.c = edge
                 tile.c_row = edge_row
             else:
-                tile.c = y + j
-                tile.c_row = s.out_at + p
+                tile.c = y + panel * wide
+                tile.c_row = out_at + p
             tile_run(&tile, sizeof(floating), <int>count, <int>(width * sizeof(floating) // VEC_BYTES))
             if s.activation != ACT_NONE:
                 for i in range(count):
-                    activate(<floating *>tile.c + tile.c_row[i], columns, s.activation)
+                    activate(<floating *>tile.c + tile.c_row[i], panel_columns, s.activation)
             if ragged:
                 for i in range(count):
-                    memcpy(y + j + s.out_at[p + i], edge + i * wide, columns * sizeof(floating))
+                    memcpy(y + panel * wide + out_at[p + i], edge + i * wide,
+                           panel_columns * sizeof(floating))
 
 
-cdef void run_strips(Strips *s, Py_ssize_t first, Py_ssize_t last, int nt, floating *_) noexcept nogil:
+cdef void run_item(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
+    """All outputs of one strip of an image, or of one group of images."""
+    cdef Py_ssize_t n0 = item // s.strips * s.group, n1 = min(n0 + s.group, s.images)
+    cdef Py_ssize_t strip = item % s.strips
+    cdef Py_ssize_t h0 = strip * s.h.y_size // s.strips, h1 = (strip + 1) * s.h.y_size // s.strips
+    cdef Seen h, w
+    while h0 < h1:
+        h = run_of_outputs(&s.h, h0, h1)
+        h0 = h.end
+        w.end = 0
+        while w.end < s.w.y_size:
+            w = run_of_outputs(&s.w, w.end, s.w.y_size)
+            run_pixels[floating](s, n0, n1, &h, &w, NULL)
+
+
+cdef void run_items(Plan *s, Py_ssize_t first, Py_ssize_t last, int nt, floating *_) noexcept nogil:
     cdef Py_ssize_t item
     if nt == 1:
         for item in range(first, last):
-            run_strip[floating](s, item, NULL)
+            run_item[floating](s, item, NULL)
         return
     for item in prange(first, last, schedule="dynamic", num_threads=nt):
-        run_strip[floating](s, item, NULL)
+        run_item[floating](s, item, NULL)
 
 
-cdef void pack_weights(Strips *s, const floating *w, Py_ssize_t w_inner, Py_ssize_t w_outer,
+cdef void pack_weights(Plan *s, const floating *w, Py_ssize_t w_inner, Py_ssize_t w_outer,
                        floating *out) noexcept nogil:
     """[panel][tap][inner][width] from weights of any strides."""
     cdef Py_ssize_t wide = wide_panel(sizeof(floating)), taps = s.h.taps * s.w.taps
@@ -204,57 +206,33 @@ cdef bint taps_touch(const Axis *a) noexcept nogil:
 cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Axis *w,
                    Tensor4 *x, const void *weights, Py_ssize_t w_inner, Py_ssize_t w_outer,
                    const void *bias, int activation, Tensor4 *y, bint single) except -1:
-    """The module's equation. x: any strides; y: channels contiguous, pixels any strides;
-    weights: inner and outer strides here, the taps' in the axes; bias (outer,) or NULL."""
+    """The module's equation. x: pixels contiguous (w stride = inner); y: channels contiguous,
+    pixels any strides; weights: inner and outer strides here, the taps' in the axes; bias (outer,)
+    or NULL."""
     cdef size_t itemsize = 4 if single else 8
-    cdef Strips s
-    cdef Py_ssize_t reach_h = h.tap[h.taps - 1], reach_w = w.tap[w.taps - 1]
-    cdef Py_ssize_t taps = h.taps * w.taps, rows, pixels, row_width, i, t, item, items, slice_items
-    cdef bint touch = taps_touch(w)
-    cdef Block packed, tables, buffers
-    cdef Py_ssize_t *table
+    cdef Plan s
+    cdef Py_ssize_t taps = h.taps * w.taps, row_bytes, rows, item, items, slice_items
+    cdef Block packed, tables
     cdef double work = <double>N * h.y_size * w.y_size * inner * outer * taps
     cdef int nt = threads_for(work)
-    s.inner, s.outer, s.h, s.w, s.x, s.y = inner, outer, h[0], w[0], x[0], y[0]
-    s.bias, s.activation = bias, activation
-    s.padded_w = (w.y_size - 1) * w.step + reach_w + 1
-    s.in_place = (
-        (x.c == 1 or inner == 1) and (x.w == inner or w.x_size == 1) and h.start >= 0 and w.start >= 0
-        and h.start + (h.y_size - 1) * h.step + reach_h < h.x_size
-        and w.start + s.padded_w <= w.x_size)
-    row_width = x.h if s.in_place else s.padded_w * inner
+    s.images, s.inner, s.outer, s.h, s.w, s.x, s.y = N, inner, outer, h[0], w[0], x[0], y[0]
+    s.bias, s.activation, s.touch = bias, activation, taps_touch(w)
 
-    # Strips: as many rows as fit their share of cache, and enough strips to go round.
-    rows = <Py_ssize_t>(STRIP_BYTES // (s.padded_w * inner * itemsize)) - reach_h
-    rows = min(max(rows // h.step, 1), h.y_size)
-    s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), ceil_div(LEAST_ITEMS, N)))
-    rows = ceil_div(h.y_size, s.strips)
+    row_bytes = (h.step * w.x_size * inner + w.y_size * outer) * itemsize
+    rows = max(1, <Py_ssize_t>(ITEM_BYTES // row_bytes))
+    if rows >= h.y_size:
+        s.group = min(rows // h.y_size, ceil_div(N, LEAST_ITEMS))
+        s.strips = min(h.y_size, ceil_div(LEAST_ITEMS, N))
+    else:
+        s.group = 1
+        s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), ceil_div(LEAST_ITEMS, N)))
+    items = ceil_div(N, s.group) * s.strips
 
-    # Tables: pixels of a strip, then spans.
-    s.spans = h.taps if touch else taps
-    s.length = w.taps * inner if touch else inner
-    pixels = rows * w.y_size
-    tables = block((2 * pixels + s.spans) * sizeof(Py_ssize_t))
-    table = <Py_ssize_t *>tables.data
-    for i in range(pixels):
-        table[i] = i // w.y_size * h.step * row_width + i % w.y_size * w.step * inner
-        table[pixels + i] = i // w.y_size * y.h + i % w.y_size * y.w
-    for t in range(s.spans):
-        if touch:
-            table[2 * pixels + t] = h.tap[t] * row_width + w.tap[0] * inner
-        else:
-            table[2 * pixels + t] = h.tap[t // w.taps] * row_width + w.tap[t % w.taps] * inner
-    s.in_at, s.out_at, s.span = table, table + pixels, table + 2 * pixels
-
+    s.table_size = 2 * s.group * ceil_div(h.y_size, s.strips) * w.y_size + 3 * taps + 8
+    tables = block(nt * s.table_size * sizeof(Py_ssize_t))
+    s.tables = <Py_ssize_t *>tables.data
     packed = block(padded_columns(outer, itemsize) * taps * inner * itemsize)
     s.weights = packed.data
-    if not s.in_place:
-        s.buffer_bytes = ((rows - 1) * h.step + reach_h + 1) * row_width * itemsize
-        s.buffer_bytes += 64 - s.buffer_bytes % 64
-        buffers = block(nt * s.buffer_bytes)
-        s.buffers = <char *>buffers.data
-
-    items = N * s.strips
     slice_items = max(nt, <Py_ssize_t>(SLICE_WORK / (work / items + 1)))
     with nogil:
         if single:
@@ -264,8 +242,8 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
     for item in range(0, items, slice_items):
         with nogil:
             if single:
-                run_strips[float](&s, item, min(items, item + slice_items), nt, NULL)
+                run_items[float](&s, item, min(items, item + slice_items), nt, NULL)
             else:
-                run_strips[double](&s, item, min(items, item + slice_items), nt, NULL)
+                run_items[double](&s, item, min(items, item + slice_items), nt, NULL)
         PyErr_CheckSignals()
     return 0

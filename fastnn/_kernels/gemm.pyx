@@ -110,6 +110,7 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
         zeros[i] = 0
     tile.row = row
     tile.span = zeros
+    tile.b_span = zeros
     tile.spans = 1
     tile.length = s.k
     tile.a_step = s.a.cs if s.a_pack == NULL else a_rows

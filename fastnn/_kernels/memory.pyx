@@ -42,7 +42,7 @@ cdef void *free_blocks[CLASSES][DEPTH]
 cdef int free_count[CLASSES]
 memset(free_count, 0, sizeof(free_count))
 cdef size_t cached_bytes = 0
-cdef size_t cache_limit = <size_t>1 << 30
+cdef size_t cache_limit = <size_t>2 << 30
 
 
 cdef inline int class_of(size_t nbytes) noexcept:

@@ -6,7 +6,10 @@
 #define PACK_PANEL VEC_CAT(pack_panel, DT)
 #define PACK_ROWS VEC_CAT(pack_rows, DT)
 #define PACK_TRANSPOSED VEC_CAT(pack_transposed, DT)
+#define COPY_VECTOR VEC_CAT(copy_vector, DT)
 #define LOAD_PART VEC_CAT(load_part, DT)
+
+ALWAYS_INLINE void COPY_VECTOR(const REAL *in, REAL *out) { *(VU *)out = *(const VU *)in; }
 
 /* The first n <= VLEN values at p, then zeros. */
 ALWAYS_INLINE V LOAD_PART(const REAL *p, ptrdiff_t n)
@@ -36,11 +39,11 @@ static void PACK_ROWS(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t c
             *(VU *)(out + j) = columns > j ? LOAD_PART(in + j, columns - j) : (V){0};
 }
 
-/* out[p, j] = in[j * stride + p] for j < columns, 0 for columns <= j < width (whole vectors):
- * VLEN x VLEN blocks are transposed in registers by log2(VLEN) rounds of interleaving row i
+/* out[p * out_stride + j] = in[j * stride + p] for p < k and j < columns, 0 for columns <= j <
+ * width (whole vectors, so up to VLEN - 1 values past the columns are written): VLEN x VLEN blocks are transposed in registers by log2(VLEN) rounds of interleaving row i
  * with row i + VLEN / 2. */
 static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t columns,
-                            ptrdiff_t width, REAL *out)
+                            ptrdiff_t width, REAL *out, ptrdiff_t out_stride)
 {
     for (ptrdiff_t j = 0; j < width; j += VLEN) {
         const ptrdiff_t rows = columns - j < VLEN ? columns - j : VLEN;
@@ -62,7 +65,7 @@ static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdi
             const ptrdiff_t steps = k - p < VLEN ? k - p : VLEN;
 #pragma GCC unroll 16
             for (int i = 0; i < VLEN; i++)
-                if (i < steps) *(VU *)(out + (p + i) * width + j) = a[i];
+                if (i < steps) *(VU *)(out + (p + i) * out_stride + j) = a[i];
         }
     }
 }
@@ -74,7 +77,7 @@ static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptr
     if (stride == 1) {
         PACK_ROWS(in, k_stride, k, columns, width, out);
     } else if (k_stride == 1) {
-        PACK_TRANSPOSED(in, stride, k, columns, width, out);
+        PACK_TRANSPOSED(in, stride, k, columns, width, out, width);
     } else {
         for (ptrdiff_t p = 0; p < k; p++)
             for (ptrdiff_t j = 0; j < width; j++)
@@ -88,4 +91,5 @@ static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptr
 #undef PACK_PANEL
 #undef PACK_ROWS
 #undef PACK_TRANSPOSED
+#undef COPY_VECTOR
 #undef LOAD_PART

@@ -1,10 +1,19 @@
 from cython cimport floating
 
 cdef extern from "pack.h" nogil:
+    enum:
+        VEC_BYTES
+
+    void copy_vector_f32(const float *x, float *out)
+    void copy_vector_f64(const double *x, double *out)
     void pack_panel_f32(const float *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
                         Py_ssize_t columns, Py_ssize_t width, float *out)
     void pack_panel_f64(const double *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
                         Py_ssize_t columns, Py_ssize_t width, double *out)
+    void pack_transposed_f32(const float *x, Py_ssize_t stride, Py_ssize_t k, Py_ssize_t columns,
+                             Py_ssize_t width, float *out, Py_ssize_t out_stride)
+    void pack_transposed_f64(const double *x, Py_ssize_t stride, Py_ssize_t k, Py_ssize_t columns,
+                             Py_ssize_t width, double *out, Py_ssize_t out_stride)
 
 
 cdef inline void pack_panel(const floating *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
@@ -14,3 +23,22 @@ cdef inline void pack_panel(const floating *x, Py_ssize_t k_stride, Py_ssize_t s
         pack_panel_f32(x, k_stride, stride, k, columns, width, out)
     else:
         pack_panel_f64(x, k_stride, stride, k, columns, width, out)
+
+
+cdef inline void transpose(const floating *x, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
+                           floating *out, Py_ssize_t out_stride) noexcept nogil:
+    """out[c * out_stride + r] = x[r * stride + c]; up to a vector past r = rows is written."""
+    cdef Py_ssize_t vlen = VEC_BYTES // sizeof(floating)
+    cdef Py_ssize_t width = (rows + vlen - 1) // vlen * vlen
+    if floating is float:
+        pack_transposed_f32(x, stride, columns, rows, width, out, out_stride)
+    else:
+        pack_transposed_f64(x, stride, columns, rows, width, out, out_stride)
+
+
+cdef inline void copy_vector(const floating *x, floating *out) noexcept nogil:
+    """One vector's worth of values."""
+    if floating is float:
+        copy_vector_f32(x, out)
+    else:
+        copy_vector_f64(x, out)

@@ -15,11 +15,17 @@ cdef extern from *:
     #else
     #define FASTNN_OPENMP 0
     #endif
+    #if defined(__clang__)
+    #define FASTNN_COMPILER "clang " __clang_version__
+    #else
+    #define FASTNN_COMPILER "gcc " __VERSION__
+    #endif
     static volatile int fastnn_forked = 0;
     static void fastnn_after_fork(void) { fastnn_forked = 1; }
     static int fastnn_watch_forks(void) { return pthread_atfork(0, 0, fastnn_after_fork); }
     """
     int FASTNN_OPENMP
+    const char *FASTNN_COMPILER
     int fastnn_forked
     int fastnn_watch_forks()
 
@@ -56,3 +62,8 @@ def get_limit():
 def openmp_version():
     """The value of the compiler's _OPENMP macro (e.g. 201511), 0 when built without."""
     return FASTNN_OPENMP
+
+
+def compiler():
+    """The compiler that built the kernels."""
+    return FASTNN_COMPILER.decode()

@@ -1,14 +1,14 @@
 /* The register tile that GEMM and every direction of convolution share.
  *
- *   C[i, j] = init[i, j] + sum_{q < spans} sum_{p < length} A(q, p, i) * B[q * length + p, j]
+ *   C[i, j] = init[i, j] + sum_{q < spans} sum_{p < length} A(q, p, i) * B(q, p, j)
  *
- * with A(q, p, i) = a[span[q] + p * a_step + row[i]] and rows of B b_step apart. Rows of A are
+ * with A(q, p, i) = a[span[q] + p * a_step + row[i]], B(q, p, j) = b[b_span[q] + p * b_step + j]. Rows of A are
  * reached through a table of offsets and the inner dimension through a list of equally long
  * spans, so that one body serves
  *
  *   GEMM                  one span of K;         rows: i * lda
- *   conv forward          spans: kernel rows;    rows: pixels of the padded image
- *   conv backward data    spans: kernel taps;    rows: pixels of the padded output gradient
+ *   conv forward          spans: kernel rows;    rows: pixels of the image
+ *   conv backward data    spans: kernel taps;    rows: pixels of the output gradient
  *   conv backward weight  spans: output rows;    rows: positions in a kernel row,
  *                                                a_step: from one output pixel to the next
  *
@@ -36,6 +36,7 @@ typedef struct {
     const ptrdiff_t *span;
     ptrdiff_t spans, length, a_step;
     const void *b;
+    const ptrdiff_t *b_span;
     ptrdiff_t b_step;
     const void *init;
     const ptrdiff_t *init_row;

@@ -23,12 +23,12 @@ ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs)
         __builtin_prefetch(c + t->c_row[i], 1);
         if (vecs == 2) __builtin_prefetch(c + t->c_row[i] + 2 * VLEN - 1, 1);
     }
-    const REAL *b = (const REAL *)t->b;
     const ptrdiff_t length = t->length, a_step = t->a_step, b_step = t->b_step;
     for (ptrdiff_t q = 0; q < t->spans; q++) {
         const REAL *a = (const REAL *)t->a + t->span[q];
 #pragma GCC unroll 16
         for (int i = 0; i < rows; i++) row[i] = a + t->row[i];
+        const REAL *b = (const REAL *)t->b + t->b_span[q];
         ptrdiff_t at = 0;
         for (ptrdiff_t p = 0; p < length; p++) {
             V bv[TILE_VECS];

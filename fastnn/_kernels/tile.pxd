@@ -17,6 +17,7 @@ cdef extern from "tile.h" nogil:
         Py_ssize_t length
         Py_ssize_t a_step
         const void *b
+        const Py_ssize_t *b_span
         Py_ssize_t b_step
         const void *init
         const Py_ssize_t *init_row

@@ -3,12 +3,13 @@
 _TRAIN, _VALIDATION, _INK, _GRID = "#9aa5b1", "#1565c0", "#2b2f33", "#e4e7ea"
 
 
-def plot_history(history, path, *, title=None, dpi=144):
+def plot_history(history, path, *, title=None, kept=None, dpi=144):
     """Draw loss and accuracy (or the first metric) for training and validation data to `path`.
 
-    history: what `fit` returned. The file's ending chooses the format (png, svg, pdf). Needs
-    matplotlib; draws off screen, without pyplot, so figures of the caller are left alone.
-    Raises ImportError naming the extra where matplotlib is missing.
+    history: what `fit` returned. The file's ending chooses the format (png, svg, pdf).
+    kept: the (1-based) epoch whose parameters were kept, marked in both; None marks the best of
+    each. Needs matplotlib; draws off screen, without pyplot, so that figures of the caller are
+    left alone. Raises ImportError naming the extra where matplotlib is missing.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -23,14 +24,14 @@ def plot_history(history, path, *, title=None, dpi=144):
     figure = Figure(figsize=(4.6 * len(names), 3.6), dpi=dpi, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        _panel(axes, history, name)
+        _panel(axes, history, name, kept)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=_INK)
     figure.savefig(path, facecolor="white")
 
 
-def _panel(axes, history, name):
-    """One quantity: training in grey, validation in blue with its best epoch marked."""
+def _panel(axes, history, name, kept):
+    """One quantity: training in grey, validation in blue with one epoch marked."""
     from matplotlib.ticker import (
         FuncFormatter,
         LogLocator,
@@ -45,24 +46,28 @@ def _panel(axes, history, name):
     axes.plot(epochs, values, color=_TRAIN, linewidth=1.8, label="training", **dots)
     if validation:
         axes.plot(epochs, validation, color=_VALIDATION, linewidth=2.2, label="validation", **dots)
-        best = history.best_epoch(f"val_{name}")
-        text = f"{validation[best]:.2%}" if "acc" in name else f"{validation[best]:.4f}"
-        axes.plot(best + 1, validation[best], "o", color=_VALIDATION, markersize=7,
-                  markeredgecolor="white", markeredgewidth=1.5, zorder=5,
-                  label=f"best: {text} (epoch {best + 1})")  # fmt: skip
+        epoch = kept or history.best_epoch(f"val_{name}") + 1
+        value = validation[epoch - 1]
+        text = f"{value:.2%}" if "acc" in name else f"{value:.4f}"
+        axes.plot(epoch, value, "o", color=_VALIDATION, markersize=7, markeredgecolor="white",
+                  markeredgewidth=1.5, zorder=5,
+                  label=f"{text} ({'kept' if kept else 'best'}: epoch {epoch})")  # fmt: skip
 
     shown = [v for v in (*values, *(validation or ())) if v == v]
     rises = "acc" in name
     if rises:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_ylim(top=min(1.0, max(shown)) + 0.04 * (1.0 - min(shown)) + 1e-3)
+        settled = len(values) // 10  # the first steep climb would flatten all the rest
+        low = min([v for v in (*values[settled:], *(validation or ())[settled:]) if v == v])
+        high = max(shown)
+        axes.set_ylim(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3)
     elif min(shown) > 0 and max(shown) > 8 * min(shown):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
     axes.set_title(name.replace("_", " "), loc="left", fontsize=11, color=_INK)
-    axes.set_xlim(left=1 if len(values) > 1 else None)
+    axes.set_xlim(0.5, len(values) + 0.5)
     axes.set_xlabel("epoch", color=_INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=_GRID, linewidth=0.8)
