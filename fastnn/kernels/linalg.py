@@ -1,5 +1,7 @@
 """Matrix products: `gemm` with its epilogues, weights packed once, NumPy's `matmul`."""
 
+import math
+
 import numpy as np
 
 from .._kernels import gemm as _gemm
@@ -77,12 +79,13 @@ def matmul(a, b):
         raise ValueError(f"matmul: inner sizes differ (a: {a.shape}, b: {b.shape})")
     if a.ndim == 2 and b.ndim == 2:
         return _gemm.gemm(a, b, None, None, None)
-    if a.ndim == 1:
-        return matmul(a[None], b)[..., 0, :]
     if b.ndim == 1:
         return matmul(a, b[:, None])[..., 0]
+    if a.ndim == 1:
+        return matmul(a[None], b)[..., 0, :]
     if b.ndim == 2:  # one matrix for a whole stack: one tall product
-        tall = _gemm.gemm(a.reshape(-1, inner), b, None, None, None)
+        rows = math.prod(a.shape[:-1])
+        tall = _gemm.gemm(a.reshape(rows, inner), b, None, None, None)
         return tall.reshape(*a.shape[:-1], b.shape[1])
     try:
         stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])

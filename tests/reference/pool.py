@@ -32,7 +32,8 @@ def max_pool2d_backward(dy, indices, input_size):  # y[n,c,oh,ow] = x[n,c].flat[
     h, w = input_size
     dx = np.zeros((n * c, h * w))
     image = np.arange(n * c)[:, None]
-    np.add.at(dx, (image, indices.reshape(n * c, -1)), dy.reshape(n * c, -1))
+    pixels = (n * c, dy.shape[2] * dy.shape[3])
+    np.add.at(dx, (image, indices.reshape(pixels)), dy.reshape(pixels))
     return dx.reshape(n, c, h, w)
 
 

@@ -1,0 +1,223 @@
+"""The same operations in plain NumPy: what one writes without a library.
+
+Each keeps the dtype of its arguments, so that float64 arguments give the values that every
+implementation is compared with. Letters as in shapes.py.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+# ---- windows ----------------------------------------------------------------------------------
+
+
+def pad(x, padding, value=0):
+    if not padding:
+        return x
+    border = (padding, padding)
+    return np.pad(x, ((0, 0), (0, 0), border, border), constant_values=value)
+
+
+def windows(x, kernel, stride, padding, value=0):
+    """A view of the padded x: (N, C, OH, OW, R, R)."""
+    view = sliding_window_view(pad(x, padding, value), (kernel, kernel), axis=(2, 3))
+    return view[:, :, ::stride, ::stride]
+
+
+def add_windows(parts, x_shape, kernel, stride, padding):
+    """The adjoint of `windows`: parts[r][s] (N, C, OH, OW) summed into an x."""
+    n, c, h, w = x_shape
+    oh, ow = parts[0][0].shape[2:]
+    x = np.zeros((n, c, h + 2 * padding, w + 2 * padding), parts[0][0].dtype)
+    for r in range(kernel):
+        for s in range(kernel):
+            rows = slice(r, r + (oh - 1) * stride + 1, stride)
+            columns = slice(s, s + (ow - 1) * stride + 1, stride)
+            x[:, :, rows, columns] += parts[r][s]
+    return x[:, :, padding : padding + h, padding : padding + w]
+
+
+def im2col(x, kernel, stride, padding):
+    """(N, C R R, OH OW), in the order of torch's unfold."""
+    view = windows(x, kernel, stride, padding)
+    n, c, oh, ow = view.shape[:4]
+    return view.transpose(0, 1, 4, 5, 2, 3).reshape(n, c * kernel**2, oh * ow)
+
+
+def col2im(cols, x_shape, kernel, stride, padding):
+    n, c, h, w = x_shape
+    oh = (h + 2 * padding - kernel) // stride + 1
+    ow = (w + 2 * padding - kernel) // stride + 1
+    taps = cols.reshape(n, c, kernel, kernel, oh, ow).transpose(2, 3, 0, 1, 4, 5)
+    return add_windows(taps, x_shape, kernel, stride, padding)
+
+
+# ---- convolution and pooling ------------------------------------------------------------------
+
+
+def patches(x, kernel, stride, padding):
+    """im2col with a row for every output pixel: (N OH OW, C R R)."""
+    view = windows(x, kernel, stride, padding)
+    n, c, oh, ow = view.shape[:4]
+    return view.transpose(0, 2, 3, 1, 4, 5).reshape(n * oh * ow, c * kernel**2), (n, oh, ow)
+
+
+def conv2d(x, w, b, stride, padding):
+    """-> y (N, K, OH, OW), and the patches for the backward pass"""
+    rows, (n, oh, ow) = patches(x, w.shape[2], stride, padding)
+    y = rows @ w.reshape(len(w), -1).T + b
+    return y.reshape(n, oh, ow, len(w)).transpose(0, 3, 1, 2), rows
+
+
+def conv2d_backward(dy, rows, x_shape, w, stride, padding, needs_dx=True):  # y = rows w' + b
+    n, k, oh, ow = dy.shape
+    kernel = w.shape[2]
+    flat = dy.transpose(0, 2, 3, 1).reshape(-1, k)
+    dw = (flat.T @ rows).reshape(w.shape)
+    db = flat.sum(0)
+    if not needs_dx:
+        return None, dw, db
+    taps = (flat @ w.reshape(k, -1)).reshape(n, oh, ow, x_shape[1], kernel, kernel)
+    taps = taps.transpose(4, 5, 0, 3, 1, 2)
+    return add_windows(taps, x_shape, kernel, stride, padding), dw, db
+
+
+def max_pool2d(x, kernel, stride, padding=0):
+    """-> y, and which element of its window won"""
+    view = windows(x, kernel, stride, padding, -np.inf)
+    y, winner = view[..., 0, 0], np.zeros(view.shape[:4], np.int8)
+    for tap in range(1, kernel**2):  # quicker than argmax along so short an axis
+        value = view[..., tap // kernel, tap % kernel]
+        better = value > y
+        y = np.where(better, value, y)
+        winner[better] = tap
+    return y, winner
+
+
+def max_pool2d_backward(dy, winner, x_shape, kernel, stride, padding=0):  # y = max of the window
+    parts = [
+        [np.where(winner == r * kernel + s, dy, 0) for s in range(kernel)] for r in range(kernel)
+    ]
+    return add_windows(parts, x_shape, kernel, stride, padding)
+
+
+def avg_pool2d(x, kernel, stride, padding=0):
+    return windows(x, kernel, stride, padding).mean((4, 5), dtype=x.dtype)
+
+
+def avg_pool2d_backward(dy, x_shape, kernel, stride, padding=0):  # y = mean of the window
+    share = dy / kernel**2
+    return add_windows([[share] * kernel] * kernel, x_shape, kernel, stride, padding)
+
+
+# ---- activations: forward(x) -> y, backward(dy, x, y) -> dx -----------------------------------
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def elu(x):
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+ACTIVATIONS = {
+    "relu": (lambda x: np.maximum(x, 0), lambda dy, x, y: dy * (y > 0)),
+    "sigmoid": (sigmoid, lambda dy, x, y: dy * y * (1 - y)),
+    "tanh": (np.tanh, lambda dy, x, y: dy * (1 - y * y)),
+    "exp": (np.exp, lambda dy, x, y: dy * y),
+    "softplus": (lambda x: np.logaddexp(x, 0), lambda dy, x, y: dy * sigmoid(x)),
+    "leaky_relu": (
+        lambda x: np.where(x > 0, x, x * x.dtype.type(0.01)),
+        lambda dy, x, y: np.where(x > 0, dy, dy * dy.dtype.type(0.01)),
+    ),
+    "elu": (elu, lambda dy, x, y: np.where(x > 0, dy, dy * (y + 1))),
+}
+
+
+# ---- loss, dropout, optimisers ----------------------------------------------------------------
+
+
+def softmax(x):
+    e = np.exp(x - x.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
+def cross_entropy(logits, target):
+    """-> mean loss, log-probabilities"""
+    shifted = logits - logits.max(1, keepdims=True)
+    log_probs = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return -log_probs[np.arange(len(target)), target].mean(), log_probs
+
+
+def cross_entropy_backward(log_probs, target):  # loss = -mean(log_probs[n, target[n]])
+    d = np.exp(log_probs)
+    d[np.arange(len(target)), target] -= 1
+    d /= len(target)
+    return d
+
+
+def dropout(x, p, rng):
+    mask = rng.random(x.shape, np.float32) >= p
+    return x * mask * x.dtype.type(1 / (1 - p))
+
+
+def sgd_step(params, grads, buffers, lr, momentum):
+    for p, g, buf in zip(params, grads, buffers, strict=True):
+        buf *= momentum
+        buf += g
+        p -= lr * buf
+
+
+def adam_step(params, grads, ms, vs, step, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+    for p, g, m, v in zip(params, grads, ms, vs, strict=True):
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * g * g
+        p -= lr / (1 - beta1**step) * m / (np.sqrt(v / (1 - beta2**step)) + eps)
+
+
+# ---- a training step of LeNet-5 ---------------------------------------------------------------
+
+
+class LeNet5:
+    """LeNet-5 with its Adam step, as in fastnn.models: weights is a list of ten arrays in the
+    order of `shapes.LENET5`, which is updated in place."""
+
+    def __init__(self, weights, lr):
+        self.weights, self.lr, self.steps = weights, lr, 0
+        self.m = [np.zeros_like(w) for w in weights]
+        self.v = [np.zeros_like(w) for w in weights]
+
+    def gradients(self, x, target):
+        """-> loss, the gradients of the ten weights"""
+        w1, b1, w2, b2, w3, b3, w4, b4, w5, b5 = self.weights
+        c1, rows1 = conv2d(x, w1, b1, 1, 2)
+        a1 = np.maximum(c1, 0)
+        p1, won1 = max_pool2d(a1, 2, 2)
+        c2, rows2 = conv2d(p1, w2, b2, 1, 0)
+        a2 = np.maximum(c2, 0)
+        p2, won2 = max_pool2d(a2, 2, 2)
+        h2 = p2.reshape(len(x), -1)
+        h3 = np.maximum(h2 @ w3.T + b3, 0)
+        h4 = np.maximum(h3 @ w4.T + b4, 0)
+        loss, log_probs = cross_entropy(h4 @ w5.T + b5, target)
+
+        d5 = cross_entropy_backward(log_probs, target)
+        d4 = d5 @ w5 * (h4 > 0)
+        d3 = d4 @ w4 * (h3 > 0)
+        d2 = (d3 @ w3).reshape(p2.shape)
+        d2 = max_pool2d_backward(d2, won2, a2.shape, 2, 2) * (a2 > 0)
+        d1, dw2, db2 = conv2d_backward(d2, rows2, p1.shape, w2, 1, 0)
+        d1 = max_pool2d_backward(d1, won1, a1.shape, 2, 2) * (a1 > 0)
+        _, dw1, db1 = conv2d_backward(d1, rows1, x.shape, w1, 1, 2, needs_dx=False)
+        return loss, [
+            dw1, db1, dw2, db2, d3.T @ h2, d3.sum(0), d4.T @ h3, d4.sum(0), d5.T @ h4, d5.sum(0),
+        ]  # fmt: skip
+
+    def step(self, x, target):
+        """-> loss, gradient of the first weight"""
+        loss, grads = self.gradients(x, target)
+        self.steps += 1
+        adam_step(self.weights, grads, self.m, self.v, self.steps, self.lr)
+        return loss, grads[0]

@@ -1,0 +1,128 @@
+"""The shapes that are measured: one table for the benchmarks and the scoreboard.
+
+N batch, C channels in, K channels out, H W image, R kernel (R x R), V classes.
+"""
+
+from math import prod
+from typing import NamedTuple
+
+
+class Gemm(NamedTuple):
+    """C (m, n) = A (m, k) B (k, n); with trans_a, A lies in memory as (k, m), and so on."""
+
+    m: int
+    n: int
+    k: int
+    trans_a: bool = False
+    trans_b: bool = False
+
+    @property
+    def multiply_adds(self):
+        return self.m * self.n * self.k
+
+    def __str__(self):
+        sides = ", A transposed" * self.trans_a + ", B transposed" * self.trans_b
+        return f"{self.m} x {self.n} x {self.k}{sides}"
+
+
+class Conv(NamedTuple):
+    N: int
+    C: int
+    H: int
+    W: int
+    K: int
+    R: int
+    stride: int
+    padding: int
+
+    @property
+    def output(self):
+        """(OH, OW)"""
+        reach = 2 * self.padding - self.R
+        return (self.H + reach) // self.stride + 1, (self.W + reach) // self.stride + 1
+
+    @property
+    def multiply_adds(self):
+        """As usually counted: taps in the padding included."""
+        return self.N * self.K * self.C * self.R**2 * prod(self.output)
+
+    @property
+    def multiply_adds_inside(self):
+        """Taps that fall on the image alone: the arithmetic that has to be done."""
+
+        def taps(size, outputs):
+            starts = range(-self.padding, -self.padding + outputs * self.stride, self.stride)
+            return sum(min(start + self.R, size) - max(start, 0) for start in starts)
+
+        oh, ow = self.output
+        return self.N * self.K * self.C * taps(self.H, oh) * taps(self.W, ow)
+
+    def __str__(self):
+        text = f"{self.N} x {self.C} x {self.H} x {self.W}, {self.K} of {self.R} x {self.R}"
+        if self.stride > 1:
+            text += f", stride {self.stride}"
+        return text + (f", pad {self.padding}" if self.padding else "")
+
+
+class Pool(NamedTuple):
+    N: int
+    C: int
+    H: int
+    W: int
+    R: int
+    stride: int
+    padding: int = 0
+
+    def __str__(self):
+        return f"{self.N} x {self.C} x {self.H} x {self.W}, {self.R} x {self.R} / {self.stride}"
+
+
+GEMM = (
+    Gemm(32, 32, 32),
+    Gemm(64, 64, 64),
+    Gemm(128, 128, 128),
+    Gemm(256, 256, 256),
+    Gemm(512, 512, 512),
+    Gemm(1024, 1024, 1024),
+    Gemm(2048, 2048, 2048),
+    Gemm(64, 1024, 784),
+    Gemm(128, 512, 512),
+    Gemm(20, 2048, 512),
+    Gemm(256, 10, 512),
+    Gemm(32, 3136, 288),
+    Gemm(64, 12544, 576),
+    Gemm(1, 1024, 1024),
+    Gemm(784, 1024, 128, trans_a=True),
+    Gemm(128, 784, 1024, trans_b=True),
+)
+
+CONV = (
+    Conv(64, 1, 28, 28, 6, 5, 1, 2),
+    Conv(64, 6, 14, 14, 16, 5, 1, 0),
+    Conv(128, 3, 32, 32, 16, 3, 1, 1),
+    Conv(128, 16, 32, 32, 16, 3, 1, 1),
+    Conv(128, 32, 16, 16, 32, 3, 1, 1),
+    Conv(128, 64, 8, 8, 64, 3, 1, 1),
+    Conv(16, 64, 56, 56, 64, 3, 1, 1),
+    Conv(16, 128, 28, 28, 128, 3, 1, 1),
+    Conv(16, 256, 14, 14, 256, 3, 1, 1),
+    Conv(4, 3, 224, 224, 64, 7, 2, 3),
+    Conv(16, 64, 56, 56, 256, 1, 1, 0),
+    Conv(16, 128, 56, 56, 128, 3, 2, 1),
+)
+
+# Where the arithmetic units should be the only limit.
+LARGE_GEMM = tuple(s for s in GEMM if min(s[:3]) >= 1024)
+LARGE_CONV = tuple(s for s in CONV if s.R == 3 and s.C >= 64)
+
+IM2COL = (CONV[1], CONV[4])
+POOL = (Pool(64, 6, 28, 28, 2, 2), Pool(128, 32, 32, 32, 2, 2), Pool(16, 64, 112, 112, 3, 2, 1))
+ELEMENTWISE = ((64, 400), (1024, 1024), (64, 16, 64, 64))  # activations, arithmetic, dropout
+ROWS = ((64, 10), (128, 1000), (2048, 512))  # softmax and its loss: N, V; reductions over rows
+
+# Parameters that one optimiser step updates.
+LENET5 = (
+    (6, 1, 5, 5), (6,), (16, 6, 5, 5), (16,), (120, 400), (120,), (84, 120), (84,), (10, 84), (10,),
+)  # fmt: skip
+MLP = ((1024, 784), (1024,), (1024, 1024), (1024,), (10, 1024), (10,))
+PARAMETERS = {"LeNet-5": LENET5, "MLP 784-1024-1024-10": MLP}

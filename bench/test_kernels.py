@@ -1,0 +1,143 @@
+"""One benchmark a kernel; each first asserts that the implementation computes the right thing."""
+
+from functools import lru_cache
+
+import cases
+import numpy_impl
+import pytest
+import shapes
+import steps
+
+PLAIN = ["fastnn", "numpy", "torch"]
+IMAGES = ["fastnn", "numpy", "torch NCHW", "torch channels_last"]
+ACTIVATIONS = list(numpy_impl.ACTIVATIONS)
+
+
+@lru_cache(maxsize=1)  # all implementations of one shape come one after the other
+def case_of(build, *arguments):
+    return build(*arguments)
+
+
+@pytest.fixture
+def measure(benchmark, threads):
+    """Check, then time, one implementation of the case that `build(*arguments)` makes."""
+
+    def run(impl, build, *arguments):
+        case = case_of(build, *arguments)
+        if impl not in case.impls:
+            pytest.skip(f"{impl} is not installed")
+        benchmark.group = f"{build.__name__} {case.label}"
+        case.check(impl)
+        benchmark(case.impls[impl])
+        benchmark.extra_info |= {"impl": impl, "threads": threads}
+        if benchmark.stats:  # none with --benchmark-disable
+            benchmark.extra_info[case.unit] = round(case.rate(benchmark.stats["min"]), 2)
+
+    return run
+
+
+def impls(*names):
+    return pytest.mark.parametrize("impl", names)
+
+
+def over(shapes):
+    return pytest.mark.parametrize("shape", shapes, ids=str)
+
+
+@impls("fastnn", "fastnn packed", "numpy", "torch")
+@over(shapes.GEMM)
+def test_gemm(measure, shape, impl):
+    measure(impl, cases.gemm, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.CONV)
+def test_conv2d(measure, shape, impl):
+    measure(impl, cases.conv_forward, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.CONV)
+def test_conv2d_forward_and_backward(measure, shape, impl):
+    measure(impl, cases.conv_both, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.IM2COL)
+def test_im2col(measure, shape, impl):
+    measure(impl, cases.im2col, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.IM2COL)
+def test_col2im(measure, shape, impl):
+    measure(impl, cases.col2im, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.POOL)
+def test_max_pool2d(measure, shape, impl):
+    measure(impl, cases.max_pool, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.POOL)
+def test_avg_pool2d(measure, shape, impl):
+    measure(impl, cases.avg_pool, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.ELEMENTWISE)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation(measure, name, shape, impl):
+    measure(impl, cases.activation, name, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.ELEMENTWISE)
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide"])
+def test_arithmetic(measure, name, shape, impl):
+    measure(impl, cases.arithmetic, name, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.ROWS)
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("name", ["sum", "mean", "max"])
+def test_reduction(measure, name, axis, shape, impl):
+    measure(impl, cases.reduction, name, axis, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.ROWS)
+def test_softmax(measure, shape, impl):
+    measure(impl, cases.softmax, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.ROWS)
+def test_softmax_cross_entropy(measure, shape, impl):
+    measure(impl, cases.cross_entropy, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.ELEMENTWISE)
+def test_dropout(measure, shape, impl):
+    measure(impl, cases.dropout, shape)
+
+
+@impls(*PLAIN, "torch fused")
+@pytest.mark.parametrize("model", list(shapes.PARAMETERS))
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_optimizer_step(measure, name, model, impl):
+    measure(impl, cases.optimizer, name, model, shapes.PARAMETERS[model])
+
+
+@impls(*IMAGES, *(f"torch {layout}, fused Adam" for layout in cases.FORMATS))
+def test_lenet5_training_step(measure, impl):
+    measure(impl, steps.lenet5)
+
+
+@impls("fastnn", "torch", "torch, fused Adam")
+def test_mlp_training_step(measure, impl):
+    measure(impl, steps.mlp)

@@ -1,0 +1,181 @@
+"""Every kernel with a call of it: what the tests of the promises run. A new kernel is one line.
+
+An entry builds the arguments from draw (random arrays), b (a batch size: 0 or 3) and n (a
+length: 101, or 100,003 where all of eight threads shall have work). `INPLACE` names the kernels
+that update arrays, with the positions of the arguments that they update. A key's first word is
+the kernel; what follows tells entries of one kernel apart.
+"""
+
+import hashlib
+
+import numpy as np
+
+from fastnn import kernels
+
+SMALL, LARGE = 101, 100_003
+
+
+class Draw:
+    """Arrays of one dtype with the numbers of a fixed pool of normal deviates."""
+
+    def __init__(self, dtype, seed=0):
+        self.dtype = np.dtype(dtype)
+        self.pool = np.random.default_rng(seed).standard_normal(65_521).astype(dtype)
+
+    def __call__(self, *shape):
+        self.pool = np.roll(self.pool, 1789)
+        return np.resize(self.pool, shape)
+
+    def positive(self, *shape):
+        return np.abs(self(*shape)) + self.dtype.type(0.1)
+
+    def ints(self, high, *shape):
+        return (self.positive(*shape) * 1e3).astype(np.int64) % high
+
+
+def _elementwise(arrays, **keywords):
+    return lambda draw, b, n: ([draw(b, 7, n) for _ in range(arrays)], keywords)
+
+
+def _image(draw, b, n, channels=5):
+    return draw(b, channels, 12 + n // 200, 14)
+
+
+def _pool(draw, b, n):
+    return draw(b, 6, 12 + n // 100, 32)
+
+
+def _pooled(draw, b, n):  # of a 2 x 2 window
+    return draw(b, 6, 6 + n // 200, 16)
+
+
+def _rows(draw, b, n, columns=37):
+    return draw(b * (1 + n // 25), columns)
+
+
+_WINDOW = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}
+_SMOOTH = {"label_smoothing": 0.1, "reduction": "mean"}
+
+TABLE = {
+    "gemm": lambda d, b, n: ((_rows(d, b, n, 151), d(151, 71)), {}),
+    "gemm narrow": lambda d, b, n: ((_rows(d, b, n, 151), d(151, 10)), {"activation": "relu"}),
+    "gemm wide": lambda d, b, n: ((d(b, 23), d(23, n)), {"bias": d(n), "activation": "tanh"}),
+    "gemm transposed": lambda d, b, n: ((d(151, b * n // 25), d(71, 151)), {"trans_a": True, "trans_b": True}),
+    "gemm long": lambda d, b, n: ((d(2 * b, n), d(n, 9)), {"activation": "sigmoid"}),
+    "gemm row": lambda d, b, n: ((d(1, 1 + b * 10), d(1 + b * 10, n)), {"bias": d(n)}),
+    "gemm column": lambda d, b, n: ((d(b * n, 21), d(21, 1)), {"bias": d(1)}),
+    "matmul": lambda d, b, n: ((d(b, 1, 20 + n // 100, 31), d(2, 31, 45)), {}),
+    "conv2d": lambda d, b, n: ((_image(d, b, n), d(9, 5, 3, 5), d(9)), _WINDOW),
+    "conv2d relu": lambda d, b, n: ((_image(d, b, n), d(33, 5, 3, 3)), {"activation": "relu"}),
+    "conv2d_backward": lambda d, b, n: (
+        (d(b, 9, 6 + n // 400, 10), d(b, 5, 12 + n // 400 * 2, 14), d(9, 5, 3, 5)), _WINDOW),
+    "im2col": lambda d, b, n: ((_image(d, b, n), (3, 5)), _WINDOW),
+    "col2im": lambda d, b, n: ((d(b, 45, (6 + n // 400) * 14), (12 + n // 400 * 2, 14), (3, 3)),
+                               {"stride": (2, 1), "padding": 1}),
+    "max_pool2d": lambda d, b, n: ((_pool(d, b, n), 2), {}),
+    "max_pool2d overlapping": lambda d, b, n: ((_pool(d, b, n), (3, 2)), {"stride": 1, "padding": 1, "ceil_mode": True}),
+    "max_pool2d_backward": lambda d, b, n: (
+        (_pooled(d, b, n), kernels.max_pool2d(d(b, 6, 12 + n // 200 * 2, 32), 2)[1], (12 + n // 200 * 2, 32)), {}),
+    "avg_pool2d": lambda d, b, n: ((_pool(d, b, n), 3), {"stride": 2, "padding": 1}),
+    "avg_pool2d_backward": lambda d, b, n: ((_pooled(d, b, n), (12 + n // 200 * 2, 32), 2), {}),
+    "relu": _elementwise(1),
+    "relu_backward": _elementwise(2),
+    "sigmoid": _elementwise(1),
+    "sigmoid_backward": _elementwise(2),
+    "tanh": _elementwise(1),
+    "tanh_backward": _elementwise(2),
+    "exp": _elementwise(1),
+    "exp_backward": _elementwise(2),
+    "softplus": _elementwise(1, beta=1.5, threshold=3.0),
+    "softplus_backward": _elementwise(2, beta=1.5, threshold=3.0),
+    "leaky_relu": _elementwise(1, negative_slope=0.2),
+    "leaky_relu_backward": _elementwise(2, negative_slope=0.2),
+    "elu": _elementwise(1, alpha=0.7),
+    "elu_backward": _elementwise(2, alpha=0.7),
+    "add": _elementwise(2),
+    "add row": lambda d, b, n: ((d(b, 7, n), d(n)), {}),
+    "subtract column": lambda d, b, n: ((d(b, 7, n), d(7, 1)), {}),
+    "multiply": _elementwise(2),
+    "multiply outer": lambda d, b, n: ((d(b, 1, n), d(7, 1)), {}),
+    "divide": lambda d, b, n: ((d(b, 7, n), d.positive(b, 7, n)), {}),
+    "negative": _elementwise(1),
+    "sum": _elementwise(1),
+    "sum rows": _elementwise(1, axis=2),
+    "sum columns": lambda d, b, n: ((d(b * n, 21), 0), {}),
+    "sum middle": _elementwise(1, axis=(0, 1), keepdims=True),
+    "mean": _elementwise(1, axis=(1, 2)),
+    "max": _elementwise(1, axis=-1),
+    "max columns": lambda d, b, n: ((d(7, b, n), 0), {}),
+    "max_backward": lambda d, b, n: (lambda x: ((d(b, 7), x, kernels.max(x, 2), 2), {}))(d(b, 7, n)),
+    "sum_to row": lambda d, b, n: ((d(b, 7, n), (n,)), {}),
+    "sum_to column": lambda d, b, n: ((d(b, 7, n), (b, 7, 1)), {}),
+    "softmax": lambda d, b, n: ((_rows(d, b, n),), {}),
+    "softmax columns": lambda d, b, n: ((d(7, b, n),), {"axis": 0}),
+    "softmax_backward": lambda d, b, n: ((_rows(d, b, n), _rows(d, b, n)), {}),
+    "log_softmax": lambda d, b, n: ((_rows(d, b, n),), {}),
+    "log_softmax_backward": lambda d, b, n: ((_rows(d, b, n), _rows(d, b, n)), {}),
+    "softmax_cross_entropy": lambda d, b, n: (
+        (_rows(d, b, n), d.ints(37, b * (1 + n // 25))), {"weight": d.positive(37), **_SMOOTH}),
+    "softmax_cross_entropy probabilities": lambda d, b, n: (
+        (_rows(d, b, n), d.positive(b * (1 + n // 25), 37)), {"reduction": "sum"}),
+    "softmax_cross_entropy_backward": lambda d, b, n: (
+        (d(), _rows(d, b, n), d.ints(37, b * (1 + n // 25))), _SMOOTH),
+    "dropout": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
+    "dropout_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
+    "sgd_step": lambda d, b, n: (
+        [[d(b, 7, n), d(5)] for _ in range(3)], {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True}),
+    "adam_step": lambda d, b, n: (
+        [[d(b, 7, n), d(5)], [d(b, 7, n), d(5)], [d(b, 7, n), d(5)], [d.positive(b, 7, n), d.positive(5)]],
+        {"lr": 0.1, "steps": [3, 7], "weight_decay": 0.01, "decoupled": True, "grad_scale": 0.5}),
+    "global_norm": lambda d, b, n: (([d(b, 7, n), d(b), d(3, 11)],), {}),
+}  # fmt: skip
+
+INPLACE = {"sgd_step": (0, 2), "adam_step": (0, 2, 3)}
+
+# The kernels with no entry of their own, and why.
+ELSEWHERE = {"PackedMatrix": "a class", "pack": "test_kernels_gemm.py"}
+
+
+def arguments(name, dtype, b=3, n=SMALL):
+    """(args, kwargs) of the entry, the same at every call."""
+    args, kwargs = TABLE[name](Draw(dtype), b, n)
+    return list(args), kwargs
+
+
+def kernel(name, module=kernels):
+    return getattr(module, name.split()[0])
+
+
+def run(name, args, kwargs, module=kernels, copy=np.copy):
+    """All arrays that the call returns or updates; it updates copies, `args` stay as they are."""
+    updated = INPLACE.get(name.split()[0], ())
+    args = [[copy(a) for a in arg] if i in updated else arg for i, arg in enumerate(args)]
+    result = kernel(name, module)(*args, **kwargs)
+    return arrays_in([args[i] for i in updated] if updated else result)
+
+
+def arrays_in(value):
+    """The arrays, and floats as arrays, in nested lists, tuples and dicts, in order."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [a for v in value for a in arrays_in(v)]
+    return [np.asarray(value)] if isinstance(value, (np.ndarray, float)) else []
+
+
+def map_arrays(fn, value):
+    """`value` with fn applied to every array in it."""
+    if isinstance(value, dict):
+        return {k: map_arrays(fn, v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_arrays(fn, v) for v in value)
+    return fn(value) if isinstance(value, np.ndarray) else value
+
+
+def digest(arrays):
+    """A hash of shapes, dtypes and every bit."""
+    h = hashlib.sha256()
+    for a in arrays:
+        h.update(f"{a.shape}{a.dtype.str}".encode())
+        h.update(a.tobytes())
+    return h.hexdigest()

@@ -1,0 +1,84 @@
+"""The same bits on any number of threads, and the ways to set that number."""
+
+import threading
+
+import numpy as np
+import pytest
+from kernel_table import LARGE, TABLE, arguments, digest, run
+from training import train_lenet
+
+import fastnn
+
+COUNTS = [1, 2, 3, 8]
+
+
+@pytest.fixture(autouse=True)
+def restore():
+    before = fastnn.get_num_threads()
+    yield
+    fastnn.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", TABLE)
+def test_every_kernel(name, dtype):
+    args, kwargs = arguments(name, dtype, n=LARGE)
+    bits = {}
+    for n in COUNTS:
+        with fastnn.num_threads(n):
+            bits[n] = digest(run(name, args, kwargs))
+    assert len(set(bits.values())) == 1, bits
+
+
+def test_training():
+    bits = {}
+    for n in COUNTS:
+        with fastnn.num_threads(n):
+            bits[n] = digest(train_lenet())
+    assert len(set(bits.values())) == 1, bits
+
+
+def test_setting_the_number():
+    fastnn.set_num_threads(3)
+    assert fastnn.get_num_threads() == 3
+    with fastnn.num_threads(5):
+        assert fastnn.get_num_threads() == 5
+        with fastnn.num_threads(1):
+            assert fastnn.get_num_threads() == 1
+        assert fastnn.get_num_threads() == 5
+    assert fastnn.get_num_threads() == 3
+    with pytest.raises(RuntimeError, match="inside"), fastnn.num_threads(2):
+        raise RuntimeError("inside")
+    assert fastnn.get_num_threads() == 3
+    fastnn.set_num_threads(np.int64(4))
+    assert fastnn.get_num_threads() == 4
+
+
+@pytest.mark.parametrize("op", [fastnn.set_num_threads, fastnn.num_threads])
+def test_errors(op):
+    for n in (0, -1, 1025):
+        with pytest.raises(ValueError, match=f"{op.__name__}: n must be between 1 and 1024, got {n}"):
+            op(n)
+    for n in (2.0, "2", None, True):
+        with pytest.raises(TypeError, match=f"{op.__name__}: n must be an int, got {type(n).__name__}"):
+            op(n)
+
+
+def test_called_from_python_threads():
+    """Kernels that go parallel, called from several threads at once."""
+    args, kwargs = arguments("gemm", np.float32, n=LARGE)
+    expected = digest(run("gemm", args, kwargs))
+    found = []
+    fastnn.set_num_threads(2)
+
+    def work():
+        for _ in range(5):
+            found.append(digest(run("gemm", args, kwargs)))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+        assert not t.is_alive()
+    assert found == [expected] * 20
