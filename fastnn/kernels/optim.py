@@ -91,7 +91,8 @@ def adam_step(
         arrays += (tuple(max_exp_avg_sqs),)
     steps = tuple(steps)
     names = ("params", "grads", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs")
-    _check_lengths(op, (*names, "steps"), (*arrays, steps))
+    _check_lengths(op, names, arrays)
+    _check_lengths(op, ("params", "steps"), (arrays[0], steps))
     settings = (lr, beta1, beta2, eps, weight_decay, grad_scale)
     try:
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
@@ -128,7 +129,9 @@ def _check_lengths(op, names, lists):
     count = len(lists[0])
     for name, found in zip(names, lists, strict=False):
         if len(found) != count:
-            raise ValueError(f"{op}: {name} must have {count} entries like params, got {len(found)}")
+            raise ValueError(
+                f"{op}: {name} must have {count} entries like params, got {len(found)}"
+            )
 
 
 def _check_numbers(op, names, values):

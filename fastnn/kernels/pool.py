@@ -21,14 +21,14 @@ def max_pool2d(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=
     the others. Padding never wins: a window wholly outside the image gives -inf, index -1.
 
     kernel_size, stride (kernel_size unless given), padding, dilation: an int or a pair (h, w);
-    padding at most half the dilated kernel. float32 or float64, any strides. Raises TypeError
+    padding at most half the kernel. float32 or float64, any strides. Raises TypeError
     for another dtype, ValueError for sizes that do not fit.
     """
     op = "max_pool2d"
     x = _checks.array(op, "x", x, 4)
     kernel, stride, padding = _sizes(op, kernel_size, stride, padding)
     dilation = _checks.pair(op, "dilation", dilation, 1)
-    _check_padding(op, padding, kernel, dilation)
+    _check_padding(op, padding, kernel)
     if x.shape[2] * x.shape[3] > MAX_PIXELS:
         raise ValueError(f"{op}: an image of x may have at most 2**31 - 1 pixels, got {x.shape}")
     output = output_size(op, x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
@@ -86,7 +86,7 @@ def avg_pool2d(
     op = "avg_pool2d"
     x = _checks.array(op, "x", x, 4)
     kernel, stride, padding = _sizes(op, kernel_size, stride, padding)
-    _check_padding(op, padding, kernel, (1, 1))
+    _check_padding(op, padding, kernel)
     divisor = _divisor(op, divisor_override)
     output = output_size(op, x.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
     return _pool.avg_pool2d(
@@ -115,7 +115,7 @@ def avg_pool2d_backward(
     dy = _checks.array(op, "dy", dy, 4)
     image = image_size(op, "input_size", input_size)
     kernel, stride, padding = _sizes(op, kernel_size, stride, padding)
-    _check_padding(op, padding, kernel, (1, 1))
+    _check_padding(op, padding, kernel)
     divisor = _divisor(op, divisor_override)
     output = output_size(op, image, kernel, stride, padding, (1, 1), ceil_mode)
     if dy.shape[2:] != output:
@@ -135,14 +135,11 @@ def _sizes(op, kernel_size, stride, padding):
     return kernel, stride, _checks.pair(op, "padding", padding, 0)
 
 
-def _check_padding(op, padding, kernel, dilation):
-    for p, k, d in zip(padding, kernel, dilation, strict=True):
-        if 2 * p > d * (k - 1) + 1:
-            raise ValueError(
-                f"{op}: padding must be at most half of the kernel's extent {d * (k - 1) + 1}, "
-                f"got padding {padding} for kernel_size {kernel}"
-                + (f" and dilation {dilation}" if dilation != (1, 1) else "")
-            )
+def _check_padding(op, padding, kernel):
+    if 2 * padding[0] > kernel[0] or 2 * padding[1] > kernel[1]:
+        raise ValueError(
+            f"{op}: padding must be at most half of kernel_size {kernel}, got {padding}"
+        )
 
 
 def _divisor(op, divisor_override):
