@@ -12,13 +12,16 @@ _OWN = ("FASTNN_ISA", "FASTNN_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def start(code, *arguments, env=None, keep=("FASTNN_ISA",), **options):
-    """A process running `code`; its environment has no settings of fastnn but `keep` and `env`.
+    """A process running `code` (text, or the Path of a script).
+
+    Its environment has no settings of fastnn but `keep` and `env`.
 
     -P: the folder that the tests are run from holds the source tree, perhaps without kernels.
     """
     clean = {k: v for k, v in os.environ.items() if k not in _OWN or k in keep}
+    program = [str(code)] if isinstance(code, Path) else ["-c", code]
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", code, *map(str, arguments)],
+        [sys.executable, "-P", *program, *map(str, arguments)],
         env=clean | {"PYTHONPATH": _PATH} | (env or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

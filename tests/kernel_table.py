@@ -49,18 +49,28 @@ def _pooled(draw, b, n):  # of a 2 x 2 window
     return draw(b, 6, 6 + n // 200, 16)
 
 
+def _winners(draw, b, n):  # max_pool2d's indices for it
+    return kernels.max_pool2d(draw(b, 6, 12 + n // 200 * 2, 32), 2)[1]
+
+
+def _max_backward(dy, x):
+    return (dy, x, kernels.max(x, 2), 2), {}
+
+
 def _rows(draw, b, n, columns=37):
     return draw(b * (1 + n // 25), columns)
 
 
 _WINDOW = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}
+_COLUMNS = {"stride": (2, 1), "padding": 1}
 _SMOOTH = {"label_smoothing": 0.1, "reduction": "mean"}
 
 TABLE = {
     "gemm": lambda d, b, n: ((_rows(d, b, n, 151), d(151, 71)), {}),
     "gemm narrow": lambda d, b, n: ((_rows(d, b, n, 151), d(151, 10)), {"activation": "relu"}),
     "gemm wide": lambda d, b, n: ((d(b, 23), d(23, n)), {"bias": d(n), "activation": "tanh"}),
-    "gemm transposed": lambda d, b, n: ((d(151, b * n // 25), d(71, 151)), {"trans_a": True, "trans_b": True}),
+    "gemm transposed": lambda d, b, n: (
+        (d(151, b * n // 25), d(71, 151)), {"trans_a": True, "trans_b": True}),
     "gemm long": lambda d, b, n: ((d(2 * b, n), d(n, 9)), {"activation": "sigmoid"}),
     "gemm row": lambda d, b, n: ((d(1, 1 + b * 10), d(1 + b * 10, n)), {"bias": d(n)}),
     "gemm column": lambda d, b, n: ((d(b * n, 21), d(21, 1)), {"bias": d(1)}),
@@ -70,12 +80,13 @@ TABLE = {
     "conv2d_backward": lambda d, b, n: (
         (d(b, 9, 6 + n // 400, 10), d(b, 5, 12 + n // 400 * 2, 14), d(9, 5, 3, 5)), _WINDOW),
     "im2col": lambda d, b, n: ((_image(d, b, n), (3, 5)), _WINDOW),
-    "col2im": lambda d, b, n: ((d(b, 45, (6 + n // 400) * 14), (12 + n // 400 * 2, 14), (3, 3)),
-                               {"stride": (2, 1), "padding": 1}),
+    "col2im": lambda d, b, n: (
+        (d(b, 45, (6 + n // 400) * 14), (12 + n // 400 * 2, 14), (3, 3)), _COLUMNS),
     "max_pool2d": lambda d, b, n: ((_pool(d, b, n), 2), {}),
-    "max_pool2d overlapping": lambda d, b, n: ((_pool(d, b, n), (3, 2)), {"stride": 1, "padding": 1, "ceil_mode": True}),
+    "max_pool2d overlapping": lambda d, b, n: (
+        (_pool(d, b, n), (3, 2)), {"stride": 1, "padding": 1, "ceil_mode": True}),
     "max_pool2d_backward": lambda d, b, n: (
-        (_pooled(d, b, n), kernels.max_pool2d(d(b, 6, 12 + n // 200 * 2, 32), 2)[1], (12 + n // 200 * 2, 32)), {}),
+        (_pooled(d, b, n), _winners(d, b, n), (12 + n // 200 * 2, 32)), {}),
     "avg_pool2d": lambda d, b, n: ((_pool(d, b, n), 3), {"stride": 2, "padding": 1}),
     "avg_pool2d_backward": lambda d, b, n: ((_pooled(d, b, n), (12 + n // 200 * 2, 32), 2), {}),
     "relu": _elementwise(1),
@@ -106,7 +117,7 @@ TABLE = {
     "mean": _elementwise(1, axis=(1, 2)),
     "max": _elementwise(1, axis=-1),
     "max columns": lambda d, b, n: ((d(7, b, n), 0), {}),
-    "max_backward": lambda d, b, n: (lambda x: ((d(b, 7), x, kernels.max(x, 2), 2), {}))(d(b, 7, n)),
+    "max_backward": lambda d, b, n: _max_backward(d(b, 7), d(b, 7, n)),
     "sum_to row": lambda d, b, n: ((d(b, 7, n), (n,)), {}),
     "sum_to column": lambda d, b, n: ((d(b, 7, n), (b, 7, 1)), {}),
     "softmax": lambda d, b, n: ((_rows(d, b, n),), {}),
@@ -123,9 +134,10 @@ TABLE = {
     "dropout": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "dropout_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "sgd_step": lambda d, b, n: (
-        [[d(b, 7, n), d(5)] for _ in range(3)], {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True}),
+        [[d(b, 7, n), d(5)] for _ in range(3)],
+        {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True}),
     "adam_step": lambda d, b, n: (
-        [[d(b, 7, n), d(5)], [d(b, 7, n), d(5)], [d(b, 7, n), d(5)], [d.positive(b, 7, n), d.positive(5)]],
+        [*([d(b, 7, n), d(5)] for _ in range(3)), [d.positive(b, 7, n), d.positive(5)]],
         {"lr": 0.1, "steps": [3, 7], "weight_decay": 0.01, "decoupled": True, "grad_scale": 0.5}),
     "global_norm": lambda d, b, n: (([d(b, 7, n), d(b), d(3, 11)],), {}),
 }  # fmt: skip

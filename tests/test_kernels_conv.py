@@ -87,7 +87,11 @@ SPECIAL = {
 @pytest.mark.parametrize("name", SPECIAL)
 def test_special(name, dtype):
     n, c, h, w, k, r, s, stride, padding, dilation = SPECIAL[name]
-    x, weight, b = draw(n, c, h, w, dtype=dtype), draw(k, c, r, s, dtype=dtype), draw(k, dtype=dtype)
+    x, weight, b = (
+        draw(n, c, h, w, dtype=dtype),
+        draw(k, c, r, s, dtype=dtype),
+        draw(k, dtype=dtype),
+    )
     check(x, weight, b, stride=stride, padding=padding, dilation=dilation)
     check(channels_last(x), weight, None, stride=stride, padding=padding, dilation=dilation)
 
@@ -129,7 +133,11 @@ def test_every_width_of_channels(dtype):
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 def test_epilogues(activation, dtype):
     for k in (1, 6, 33):
-        x, w, b = draw(2, 3, 8, 9, dtype=dtype), draw(k, 3, 3, 3, dtype=dtype) / 4, draw(k, dtype=dtype)
+        x, w, b = (
+            draw(2, 3, 8, 9, dtype=dtype),
+            draw(k, 3, 3, 3, dtype=dtype) / 4,
+            draw(k, dtype=dtype),
+        )
         for bias in (b, b[::-1], None):
             y = conv2d(x, w, bias, padding=1, activation=activation)
             plain = conv2d(x, w, bias, padding=1)
@@ -186,12 +194,18 @@ def test_one_pixel_reaches_the_outputs_whose_window_holds_it(value, c, k, dtype)
         np.testing.assert_array_equal(np.isnan(y), np.isnan(expected))
         np.testing.assert_array_equal(np.isinf(y), np.isinf(expected))
         assert not np.isfinite(y).all()
-        assert np.array_equal(np.isnan(conv2d(hit, weight, activation="relu", **geometry)), np.isnan(y))
+        assert np.array_equal(
+            np.isnan(conv2d(hit, weight, activation="relu", **geometry)), np.isnan(y)
+        )
         # dw: the taps that met this pixel
         _, dw, _ = conv2d_backward(dy, hit, weight, **geometry)
         _, expected, _ = reference.conv2d_backward(dy, hit, weight, **geometry)
         np.testing.assert_array_equal(np.isfinite(dw), np.isfinite(expected))
-    for i, j in [(0, 0), (3, 2), (dy.shape[2] - 1, dy.shape[3] - 1)]:  # dx: the pixels of its window
+    for i, j in [
+        (0, 0),
+        (3, 2),
+        (dy.shape[2] - 1, dy.shape[3] - 1),
+    ]:  # dx: the pixels of its window
         hit = dy.copy()
         hit[1, k // 2, i, j] = value
         dx, _, db = conv2d_backward(hit, x, weight, **geometry)
@@ -201,7 +215,9 @@ def test_one_pixel_reaches_the_outputs_whose_window_holds_it(value, c, k, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(40, 2, 80, 80, 3, 3), (1, 1, 500, 450, 1, 1), (1, 512, 6, 6, 4, 5)])
+@pytest.mark.parametrize(
+    "shape", [(40, 2, 80, 80, 3, 3), (1, 1, 500, 450, 1, 1), (1, 512, 6, 6, 4, 5)]
+)
 def test_error_bound_of_long_sums(shape, dtype):
     """Gradients of weights sum over 200,000 pixels, outputs over 12,800 products, of one sign."""
     n, c, h, w, k, r = shape
@@ -212,13 +228,17 @@ def test_error_bound_of_long_sums(shape, dtype):
     expected = reference.conv2d(x, weight)
     assert_within(y, expected, expected, c * r * r)
     pixels = dy[:, 0].size
-    for got, want, terms in zip(conv2d_backward(dy, x, weight), reference.conv2d_backward(dy, x, weight),
-                                (k * r * r, pixels, pixels), strict=True):  # fmt: skip
+    actual, expected = (f(dy, x, weight) for f in (conv2d_backward, reference.conv2d_backward))
+    for got, want, terms in zip(actual, expected, (k * r * r, pixels, pixels), strict=True):
         assert_within(got, want, want, terms)
 
 
 def test_gradients():
-    x, w, b = draw(2, 3, 5, 6, dtype=np.float64), draw(4, 3, 3, 2, dtype=np.float64), draw(4, dtype=np.float64)
+    x, w, b = (
+        draw(2, 3, 5, 6, dtype=np.float64),
+        draw(4, 3, 3, 2, dtype=np.float64),
+        draw(4, dtype=np.float64),
+    )
     for geometry in ({}, {"padding": (2, 1)}, {"stride": 2, "padding": 1, "dilation": (1, 2)}):
         leaves = [fastnn.Tensor(a, requires_grad=True) for a in (x, w, b)]
         assert fastnn.gradcheck(lambda x, w, b, g=geometry: functional.conv2d(x, w, b, **g), leaves)
@@ -230,30 +250,89 @@ X, W = draw(8, 4, 32, 32), draw(6, 4, 5, 5)
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda: conv2d(X, W[:, :3]), ValueError, "conv2d: weight has 3 input channels, x has 4 (x: (8, 4, 32, 32))"),
-        (lambda: conv2d(X[0], W), ValueError, "conv2d: x must have 4 dimensions, got shape (4, 32, 32)"),
-        (lambda: conv2d(X, W[0]), ValueError, "conv2d: weight must have 4 dimensions, got shape (4, 5, 5)"),
-        (lambda: conv2d(X, W.astype(np.float64)), TypeError, "conv2d: weight must be float32 like the other arrays, got float64"),
-        (lambda: conv2d(X.astype(int), W), TypeError, "conv2d: x must be float32 or float64, got int64"),
+        (
+            lambda: conv2d(X, W[:, :3]),
+            ValueError,
+            "conv2d: weight has 3 input channels, x has 4 (x: (8, 4, 32, 32))",
+        ),
+        (
+            lambda: conv2d(X[0], W),
+            ValueError,
+            "conv2d: x must have 4 dimensions, got shape (4, 32, 32)",
+        ),
+        (
+            lambda: conv2d(X, W[0]),
+            ValueError,
+            "conv2d: weight must have 4 dimensions, got shape (4, 5, 5)",
+        ),
+        (
+            lambda: conv2d(X, W.astype(np.float64)),
+            TypeError,
+            "conv2d: weight must be float32 like the other arrays, got float64",
+        ),
+        (
+            lambda: conv2d(X.astype(int), W),
+            TypeError,
+            "conv2d: x must be float32 or float64, got int64",
+        ),
         (lambda: conv2d(X, W, draw(5)), ValueError, "conv2d: bias must have shape (6,), got (5,)"),
-        (lambda: conv2d(X, W, draw(6, 1)), ValueError, "conv2d: bias must have 1 dimensions, got shape (6, 1)"),
+        (
+            lambda: conv2d(X, W, draw(6, 1)),
+            ValueError,
+            "conv2d: bias must have 1 dimensions, got shape (6, 1)",
+        ),
         (lambda: conv2d(X, W, stride=0), ValueError, "conv2d: stride must be >= 1, got (0, 0)"),
-        (lambda: conv2d(X, W, stride=(1, 2, 3)), TypeError, "conv2d: stride must be an int or a pair of ints, got (1, 2, 3)"),
-        (lambda: conv2d(X, W, stride=1.5), TypeError, "conv2d: stride must be an int or a pair of ints, got 1.5"),
-        (lambda: conv2d(X, W, padding=-1), ValueError, "conv2d: padding must be >= 0, got (-1, -1)"),
-        (lambda: conv2d(X, W, dilation=(1, 0)), ValueError, "conv2d: dilation must be >= 1, got (1, 0)"),
-        (lambda: conv2d(X, W, dilation=8), ValueError, "conv2d: the kernel reaches over 33 (size 5, dilation 8)"),
-        (lambda: conv2d(X, W[:, :, :0]), ValueError, "conv2d: weight must have a kernel of at least 1 x 1, got (6, 4, 0, 5)"),
+        (
+            lambda: conv2d(X, W, stride=(1, 2, 3)),
+            TypeError,
+            "conv2d: stride must be an int or a pair of ints, got (1, 2, 3)",
+        ),
+        (
+            lambda: conv2d(X, W, stride=1.5),
+            TypeError,
+            "conv2d: stride must be an int or a pair of ints, got 1.5",
+        ),
+        (
+            lambda: conv2d(X, W, padding=-1),
+            ValueError,
+            "conv2d: padding must be >= 0, got (-1, -1)",
+        ),
+        (
+            lambda: conv2d(X, W, dilation=(1, 0)),
+            ValueError,
+            "conv2d: dilation must be >= 1, got (1, 0)",
+        ),
+        (
+            lambda: conv2d(X, W, dilation=8),
+            ValueError,
+            "conv2d: the kernel reaches over 33 (size 5, dilation 8)",
+        ),
+        (
+            lambda: conv2d(X, W[:, :, :0]),
+            ValueError,
+            "conv2d: weight must have a kernel of at least 1 x 1, got (6, 4, 0, 5)",
+        ),
         (lambda: conv2d(X, W, groups=2), ValueError, "conv2d: groups must be 1"),
-        (lambda: conv2d(X, W, activation="swish"), ValueError, "conv2d: activation must be None or one of ['relu', 'sigmoid', 'tanh'], got 'swish'"),
-        (lambda: conv2d_backward(draw(8, 6, 28, 27), X, W), ValueError,
-         "conv2d_backward: dy must have y's shape (8, 6, 28, 28), got (8, 6, 28, 27)"),
-        (lambda: conv2d_backward(draw(8, 6, 28, 28).astype(np.float64), X, W), TypeError, "conv2d_backward: dy must be float32"),
+        (
+            lambda: conv2d(X, W, activation="swish"),
+            ValueError,
+            "conv2d: activation must be None or one of ['relu', 'sigmoid', 'tanh'], got 'swish'",
+        ),
+        (
+            lambda: conv2d_backward(draw(8, 6, 28, 27), X, W),
+            ValueError,
+            "conv2d_backward: dy must have y's shape (8, 6, 28, 28), got (8, 6, 28, 27)",
+        ),
+        (
+            lambda: conv2d_backward(draw(8, 6, 28, 28).astype(np.float64), X, W),
+            TypeError,
+            "conv2d_backward: dy must be float32",
+        ),
         (lambda: conv2d(X, W, padding=2**62), (ValueError, MemoryError, OverflowError), ""),
         (lambda: conv2d(X, W, padding=2**40), (ValueError, MemoryError, OverflowError), ""),
         (lambda: conv2d(X, W, stride=2**70), (ValueError, OverflowError), ""),
     ],
-)  # fmt: skip
+)
 def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()

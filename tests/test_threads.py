@@ -57,10 +57,14 @@ def test_setting_the_number():
 @pytest.mark.parametrize("op", [fastnn.set_num_threads, fastnn.num_threads])
 def test_errors(op):
     for n in (0, -1, 1025):
-        with pytest.raises(ValueError, match=f"{op.__name__}: n must be between 1 and 1024, got {n}"):
+        with pytest.raises(
+            ValueError, match=f"{op.__name__}: n must be between 1 and 1024, got {n}"
+        ):
             op(n)
     for n in (2.0, "2", None, True):
-        with pytest.raises(TypeError, match=f"{op.__name__}: n must be an int, got {type(n).__name__}"):
+        with pytest.raises(
+            TypeError, match=f"{op.__name__}: n must be an int, got {type(n).__name__}"
+        ):
             op(n)
 
 

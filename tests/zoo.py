@@ -4,7 +4,7 @@ import numpy as np
 
 
 def fortran(a):
-    return np.asfortranarray(a)
+    return np.array(a, order="F")
 
 
 def reversed_(a):
