@@ -107,7 +107,10 @@ def _cgroup_quota(proc="/proc/self/cgroup", root="/sys/fs/cgroup"):
     except OSError:
         return None
     for line in lines:
-        _, controllers, path = line.split(":", 2)
+        try:
+            _, controllers, path = line.split(":", 2)
+        except ValueError:
+            continue
         v1 = "cpu" in controllers.split(",")
         if controllers and not v1:
             continue
@@ -126,7 +129,7 @@ def _cgroup_quota(proc="/proc/self/cgroup", root="/sys/fs/cgroup"):
                         quota, period = f.read().split()
                 if quota not in ("max", "-1"):
                     quotas.append(int(quota) / int(period))
-            except (OSError, ValueError):
+            except (OSError, ValueError, ZeroDivisionError):
                 continue
     return min(quotas) if quotas else None
 
