@@ -178,7 +178,7 @@ cdef int correlate_planar(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis
     s.inner, s.outer, s.h, s.w, s.x, s.y = inner, outer, h[0], w[0], x[0], y[0]
     s.weights, s.bias, s.activation = weights, bias, activation
     s.row_size = w.y_size + reach_w
-    rows = <Py_ssize_t>(STRIP_BYTES // (s.row_size * inner * itemsize)) - reach_h
+    rows = <Py_ssize_t>(STRIP_BYTES // (s.row_size * max(1, inner) * itemsize)) - reach_h
     rows = min(max(rows, 1), h.y_size)
     s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), ceil_div(LEAST_ITEMS, N)))
     rows = ceil_div(h.y_size, s.strips)
