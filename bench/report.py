@@ -226,9 +226,9 @@ def peak_table(rows):
     lines = [
         "## Share of the FMA peak, one thread", "",
         "The peak is that of independent multiply-adds in registers, measured in turn with each",
-        f"row: {peak_of(rows):.1f} GFLOP/s, the best of all, is taken. Only arithmetic that is done",
-        "counts: taps that fall on the padding are skipped, so the convolutions' rate is below",
-        "the usual count's (last column).", "",
+        f"row; the best of all, {peak_of(rows):.1f} GFLOP/s, is taken. Only arithmetic done",
+        "counts: taps on the padding are skipped, so the convolutions' rate is below the usual",
+        "count's (last column).", "",
         "| | GFLOP/s | peak beside it | share | | usual count |", "|---|--:|--:|--:|---|--:|",
     ]  # fmt: skip
     for r in rows:

@@ -44,7 +44,8 @@ static inline void activation_run(size_t itemsize, int op, const void *a, const 
                                   ptrdiff_t n, double p, double q)
 {
     if (itemsize == sizeof(float))
-        activation_run_f32(op, (const float *)a, (const float *)b, (float *)y, n, (float)p, (float)q);
+        activation_run_f32(op, (const float *)a, (const float *)b, (float *)y, n, (float)p,
+                           (float)q);
     else
         activation_run_f64(op, (const double *)a, (const double *)b, (double *)y, n, p, q);
 }

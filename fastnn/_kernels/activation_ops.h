@@ -30,3 +30,8 @@ OP(leaky_relu_backward, 1, SELECT(b > 0, a, a * p)) /* y = x > 0 ? x : p x; b = 
 OP(elu, 10, SELECT(a > 0, a, p * FN(vec_expm1)(a)))
 OP(elu_backward, 10, /* y = x > 0 ? x : p (exp(x) - 1); b = x */
    SELECT(b > 0, a, a * (p * FN(vec_exp)(b))))
+
+/* No array functions: softmax and elu are made of these, and tests measure them here. */
+OP(log, 12, FN(vec_log)(a))
+OP(log1p01, 12, FN(vec_log1p01)(a))
+OP(expm1, 10, FN(vec_expm1)(a))

@@ -7,7 +7,7 @@
 enum { OP_ADD, OP_SUBTRACT, OP_MULTIPLY, OP_DIVIDE };
 
 /* z[r, i] = x[r xr + i xs] op y[r yr + i ys], strides in elements; z contiguous. The common
- * inner strides get loops that vectorise. IN x, y; OUT z, which may be an x or y that lies alike. */
+ * inner strides get loops that vectorise. IN x, y; OUT z. */
 #define ELEMENTWISE_LOOP(X, OP, Y)                                  \
     for (ptrdiff_t r = 0; r < rows; r++, x += xr, y += yr, z += n) { \
         const REAL x0 = *x, y0 = *y;                                \

@@ -2,8 +2,8 @@
 
 Operands that lie alike in memory are walked flat. Otherwise the axes are taken in the order in
 which the larger operand has them, neighbours that every operand steps through evenly become one,
-and the two innermost are the rows of a matrix. An operand that repeats after a short period (a bias) is first written
-out often enough for runs of TILE numbers.
+and the two innermost are the rows of a matrix. An operand that repeats after a short period (a
+bias) is first written out often enough for rows of TILE numbers.
 """
 
 cimport numpy as cnp

@@ -14,7 +14,7 @@ ALWAYS_INLINE V FN(both)(V a, V b, const int op) { return BOTH(V, a, b, op); }
 
 ALWAYS_INLINE REAL FN(both_numbers)(REAL a, REAL b, const int op)
 {
-    return op == RED_SUM ? a + b : (a > b) | (a != a) ? a : b;
+    return op == RED_SUM ? a + b : ((a > b) | (a != a)) ? a : b;
 }
 
 ALWAYS_INLINE REAL FN(nothing)(const int op) { return op == RED_SUM ? 0 : (REAL)-__builtin_inf(); }
@@ -41,7 +41,7 @@ ALWAYS_INLINE V FN(leaf)(const REAL *x, ptrdiff_t n, const int op)
 }
 
 /* Leaves are added like the ones of a binary counter: partial[level] is the result of 2^k leaves,
- * k larger at lower levels. (As a recursion this took twice as long on arrays beyond the caches.) */
+ * k larger at lower levels. (A recursion took twice as long on arrays beyond the caches.) */
 ALWAYS_INLINE V FN(pairwise)(const REAL *x, ptrdiff_t n, const int op)
 {
     V partial[64];

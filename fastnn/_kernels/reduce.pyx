@@ -146,7 +146,8 @@ cdef struct Runs:
     bint reduced[MAX_DIMS]
 
 
-cdef void find_runs(cnp.ndarray a, const int *order, unsigned long long reduced, Runs *runs) noexcept:
+cdef void find_runs(cnp.ndarray a, const int *order, unsigned long long reduced,
+                    Runs *runs) noexcept:
     cdef int i, axis
     cdef bint is_reduced
     runs.count = 0

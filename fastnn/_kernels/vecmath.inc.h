@@ -129,7 +129,8 @@ ALWAYS_INLINE V FN(vec_log)(V x)
     const V f = m - 1;
     const V y = n * K(LN2_HI)
         - (((REAL)0.5 * f * f - (FN(vec_log_rest)(f) + n * K(LN2_LO))) - f);
-    const V zero_or_less = SELECT(x == 0, FN(vec_all)(-infinity), FN(vec_all)((REAL)__builtin_nan("")));
+    const REAL nan = (REAL)__builtin_nan("");
+    const V zero_or_less = SELECT(x == 0, FN(vec_all)(-infinity), FN(vec_all)(nan));
     const V special = SELECT(x > 0, y, zero_or_less);
     return SELECT(x < infinity, special, x); /* and NaN as it came */
 }

@@ -2,6 +2,8 @@
 
 import math
 
+import math
+
 import numpy as np
 
 from .._kernels import gemm as _gemm
