@@ -1,6 +1,7 @@
 """What the tests of kernels share: odd arrays, thread counts, comparison within rounding."""
 
 import numpy as np
+from zoo import VARIANTS
 
 from fastnn._kernels import threads
 
@@ -32,28 +33,10 @@ def assert_near(actual, expected, ulps=16):
 
 
 def odd_arrays(a):
-    """a itself, laid out in every odd way; yields (name, array)."""
-    yield "contiguous", np.ascontiguousarray(a).reshape(a.shape)
-    yield "fortran", np.asfortranarray(a)
-    flip = (slice(None, None, -1),) * a.ndim
-    yield "negative strides", np.array(a[flip], order="C")[flip]
-    wide = np.zeros([2 * n + 1 for n in a.shape], a.dtype)
-    gaps = tuple(slice(1, 2 * n + 1, 2) for n in a.shape)
-    wide[gaps] = a
-    yield "gaps", wide[gaps]
-    raw = np.zeros(a.nbytes + 1, np.uint8)[1:].view(a.dtype).reshape(a.shape)
-    raw[...] = a
-    yield "unaligned", raw
-    yield "byte-swapped", a.astype(a.dtype.newbyteorder())
-    frozen = a.copy()
-    frozen.flags.writeable = False
-    yield "read-only", frozen
-    if a.ndim == 4:
-        yield "channels-last", channels_last(a)
-    if 1 in a.shape:
-        far = 12345 * a.itemsize
-        strides = [s if n > 1 else far for n, s in zip(a.shape, a.strides, strict=True)]
-        yield "odd strides of length-1 axes", np.lib.stride_tricks.as_strided(a, a.shape, strides)
+    """a itself, and the same numbers in every odd layout; yields (name, array)."""
+    yield "contiguous", a.copy()
+    for variant in VARIANTS:
+        yield variant.__name__, variant(a)
 
 
 def same_for_any_threads(run):

@@ -74,7 +74,7 @@ def test_statistics():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(), (0, 3), (7, 11), (1, 1, 5), (2, 3, 4, 5), (2, 37, 3, 9)])
+@pytest.mark.parametrize("shape", [(1,), (0, 3), (7, 11), (1, 1, 5), (2, 3, 4, 5), (2, 37, 3, 9)])
 def test_odd_arrays(shape, dtype):
     x = draw(*shape, dtype=dtype)
     expected = kernels.dropout(x, 0.5, seed=11)
@@ -84,6 +84,11 @@ def test_odd_arrays(shape, dtype):
         np.testing.assert_array_equal(y, expected, err_msg=name)
     if len(shape) == 4:
         assert is_channels_last(kernels.dropout(channels_last(x), 0.5, seed=11))
+
+
+def test_a_number():
+    y = kernels.dropout(np.array(3.0), 0.5, seed=1)
+    assert y.shape == () and y in (0.0, 6.0)
 
 
 def test_any_number_of_threads():
