@@ -203,6 +203,9 @@ cdef class PackedMatrix:
     cdef readonly object dtype
     cdef int typenum
 
+    def __init__(self):
+        raise TypeError("PackedMatrix: made by pack(), not by itself")
+
     @property
     def shape(self):
         """(k, n)"""

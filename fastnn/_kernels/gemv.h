@@ -4,6 +4,9 @@
 
 #include "vec.h"
 
+#define SUM_STEPS 128    /* products in one chain of additions */
+#define SUM_COLUMNS 2048 /* columns summed at a time: their sums stay in the first-level cache */
+
 #define DT f32
 #define REAL float
 #include "gemv.inc.h"

@@ -33,26 +33,44 @@ ALWAYS_INLINE void GEMV_AXPY(ptrdiff_t n, const int rows, const REAL *x, const R
     }
 }
 
-/* y[j] += sum_p x[p] * b[p * stride + j]: four rows of b at a time stream past y (eight
- * rows a page apart would fight for one set of the first-level cache). */
+/* y[j] += sum_p x[p] * b[p * stride + j]: four rows of b at a time stream past y (eight rows a
+ * page apart would fight for one set of the first-level cache). Long sums are cut, as the tile's:
+ * SUM_STEPS fours of rows are summed apart, for SUM_COLUMNS columns at a time. */
 static void GEMV_ROWS(ptrdiff_t k, ptrdiff_t n, const REAL *x, const REAL *b, ptrdiff_t stride,
                       REAL *y)
 {
-    ptrdiff_t p = 0;
-    for (; p + 4 <= k; p += 4) GEMV_AXPY(n, 4, x + p, b + p * stride, stride, y);
-    for (; p < k; p++) GEMV_AXPY(n, 1, x + p, b + p * stride, stride, y);
+    REAL part[SUM_COLUMNS];
+    for (ptrdiff_t p0 = 0; p0 < k; p0 += 4 * SUM_STEPS) {
+        const ptrdiff_t end = k - p0 < 4 * SUM_STEPS ? k : p0 + 4 * SUM_STEPS;
+        for (ptrdiff_t j = 0; j < n; j += SUM_COLUMNS) {
+            const ptrdiff_t columns = n - j < SUM_COLUMNS ? n - j : SUM_COLUMNS;
+            memset(part, 0, (size_t)columns * sizeof(REAL));
+            ptrdiff_t p = p0;
+            for (; p + 4 <= end; p += 4) GEMV_AXPY(columns, 4, x + p, b + p * stride + j, stride, part);
+            for (; p < end; p++) GEMV_AXPY(columns, 1, x + p, b + p * stride + j, stride, part);
+            for (ptrdiff_t i = 0; i < columns; i++) y[j + i] += part[i];
+        }
+    }
 }
 
 /* y[i] += sum_p x[p] * b[i * stride + p] for i < rows */
 ALWAYS_INLINE void GEMV_DOT(ptrdiff_t k, const int rows, const REAL *x, const REAL *b,
                             ptrdiff_t stride, REAL *y)
 {
-    V sum[4] = {{0}};
+    V sum[4] = {{0}}, total[4] = {{0}};
     ptrdiff_t p = 0;
-    for (; p + VLEN <= k; p += VLEN) {
-        const V xv = *(const VU *)(x + p);
+    while (p + VLEN <= k) {
+        const ptrdiff_t end = k - p < SUM_STEPS * VLEN ? k : p + SUM_STEPS * VLEN;
+        for (; p + VLEN <= end; p += VLEN) {
+            const V xv = *(const VU *)(x + p);
 #pragma GCC unroll 4
-        for (int i = 0; i < rows; i++) sum[i] += xv * *(const VU *)(b + i * stride + p);
+            for (int i = 0; i < rows; i++) sum[i] += xv * *(const VU *)(b + i * stride + p);
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++) {
+            total[i] += sum[i];
+            sum[i] = (V){0};
+        }
     }
     if (p < k) {
         const size_t rest = (size_t)(k - p) * sizeof(REAL);
@@ -68,6 +86,7 @@ ALWAYS_INLINE void GEMV_DOT(ptrdiff_t k, const int rows, const REAL *x, const RE
 #pragma GCC unroll 4
     for (int i = 0; i < rows; i++) {
         REAL part[VLEN];
+        sum[i] += total[i];
         memcpy(part, &sum[i], sizeof(part));
         for (int width = VLEN / 2; width; width /= 2)
             for (int l = 0; l < width; l++) part[l] += part[l + width];

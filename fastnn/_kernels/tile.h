@@ -30,6 +30,8 @@
 #endif
 #define TILE_MAX_WIDTH (TILE_VECS * VLEN_f32) /* columns of the widest tile */
 
+#define SUM_STEPS 128 /* products in one chain of additions */
+
 typedef struct {
     const void *a;
     const ptrdiff_t *row;

@@ -23,25 +23,54 @@ ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs)
         __builtin_prefetch(c + t->c_row[i], 1);
         if (vecs == 2) __builtin_prefetch(c + t->c_row[i] + 2 * VLEN - 1, 1);
     }
+    /* Long sums are cut: every SUM_STEPS steps the accumulators are added to a total and start
+     * again from zero, so that the rounding error does not grow with the length. */
+    V total[TILE_ROWS][TILE_VECS];
     const ptrdiff_t length = t->length, a_step = t->a_step, b_step = t->b_step;
+    const int cut = t->spans * length > SUM_STEPS;
+    if (cut) memset(total, 0, sizeof(total));
+    ptrdiff_t room = SUM_STEPS;
     for (ptrdiff_t q = 0; q < t->spans; q++) {
         const REAL *a = (const REAL *)t->a + t->span[q];
 #pragma GCC unroll 16
         for (int i = 0; i < rows; i++) row[i] = a + t->row[i];
         const REAL *b = (const REAL *)t->b + t->b_span[q];
         ptrdiff_t at = 0;
-        for (ptrdiff_t p = 0; p < length; p++) {
-            V bv[TILE_VECS];
+        for (ptrdiff_t left = length; left > 0;) {
+            const ptrdiff_t steps = left < room ? left : room;
+            for (ptrdiff_t p = 0; p < steps; p++) {
+                V bv[TILE_VECS];
 #pragma GCC unroll 2
-            for (int j = 0; j < vecs; j++) bv[j] = *(const VU *)(b + j * VLEN);
+                for (int j = 0; j < vecs; j++) bv[j] = *(const VU *)(b + j * VLEN);
 #pragma GCC unroll 16
-            for (int i = 0; i < rows; i++) {
-                const V av = row[i][at] - (V){0};
+                for (int i = 0; i < rows; i++) {
+                    const V av = row[i][at] - (V){0};
 #pragma GCC unroll 2
-                for (int j = 0; j < vecs; j++) acc[i][j] += av * bv[j];
+                    for (int j = 0; j < vecs; j++) acc[i][j] += av * bv[j];
+                }
+                b += b_step;
+                at += a_step;
             }
-            b += b_step;
-            at += a_step;
+            left -= steps;
+            room -= steps;
+            if (room == 0 && cut) {
+                room = SUM_STEPS;
+#pragma GCC unroll 16
+                for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+                    for (int j = 0; j < vecs; j++) {
+                        total[i][j] += acc[i][j];
+                        acc[i][j] = (V){0};
+                    }
+                }
+            }
+        }
+    }
+    if (cut) {
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+            for (int j = 0; j < vecs; j++) acc[i][j] += total[i][j];
         }
     }
     /* init is added last: sums of one block do not lose bits to what came before. */

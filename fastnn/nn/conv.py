@@ -44,8 +44,9 @@ class Conv2d(Module):
         self.dilation = pair("Conv2d", "dilation", dilation)
         self.groups = groups
         self.padding_mode = padding_mode
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = Parameter(np.empty(shape, dtype))
+        # (R, S, C, K) in memory: what the kernels pack from, and the layout of their gradient.
+        memory = (*self.kernel_size, in_channels // groups, out_channels)
+        self.weight = Parameter(np.empty(memory, dtype).transpose(3, 2, 0, 1))
         self.register_parameter("bias", Parameter(np.empty(out_channels, dtype)) if bias else None)
         self.reset_parameters()
 
