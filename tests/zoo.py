@@ -9,14 +9,14 @@ def fortran(a):
 
 def reversed_(a):
     """Negative strides along every axis."""
-    return np.flip(np.flip(a).copy())
+    return np.flip(np.array(np.flip(a)))
 
 
 def gaps(a):
     """Every second element of an array that is NaN (integers: -77) in between."""
     fill = np.nan if a.dtype.kind == "f" else -77
     big = np.full([2 * n + 1 for n in a.shape], fill, a.dtype)
-    view = big[tuple(slice(1, None, 2) for _ in a.shape)]
+    view = big[(..., *(slice(1, None, 2) for _ in a.shape))]
     view[...] = a
     return view
 
