@@ -10,6 +10,7 @@ dx[i] = sum over r with r d = a (mod s) of dy[(i + p - r d) / s] w[r], a correla
 cimport numpy as cnp
 from libc.string cimport memset
 
+from .conv_scatter cimport scatter, scatter_fits
 from .correlate cimport Axis, correlate
 from .correlate_planar cimport correlate_planar, planar_fits
 from .layout cimport Tensor4, tensor4, with_contiguous_pixels
@@ -20,16 +21,6 @@ cnp.import_array()
 
 # The epilogues by name.
 ACTIVATIONS = {None: ACT_NONE, "relu": ACT_RELU, "sigmoid": ACT_SIGMOID, "tanh": ACT_TANH}
-
-
-cdef int correlate_best(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Axis *w,
-                        Tensor4 *x, const void *weights, Py_ssize_t w_inner, Py_ssize_t w_outer,
-                        const void *bias, int activation, Tensor4 *y, bint single) except -1:
-    """correlate(), with lanes over channels or, where those are few, over pixels."""
-    if planar_fits(inner, outer, h, w, 4 if single else 8):
-        return correlate_planar(N, inner, outer, h, w, x, weights, w_inner, w_outer, bias,
-                                activation, y, single)
-    return correlate(N, inner, outer, h, w, x, weights, w_inner, w_outer, bias, activation, y, single)
 
 
 cdef Axis forward_axis(Py_ssize_t x_size, Py_ssize_t y_size, Py_ssize_t kernel, Py_ssize_t stride,
@@ -81,15 +72,21 @@ def forward(cnp.ndarray x, cnp.ndarray w, cnp.ndarray bias, object activation, t
     cdef Block space = block(2 * (R + S) * sizeof(Py_ssize_t))
     cdef Py_ssize_t *taps = <Py_ssize_t *>space.data
     cdef Axis h, v
+    cdef const void *bias_data = NULL if bias is None else cnp.PyArray_DATA(bias)
+    cdef int act = ACTIVATIONS[activation]
+    cdef bint single = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32
     if y.size == 0:
         return y
     x = with_contiguous_pixels(x)
     xt, yt = tensor4(x), tensor4(y)
     h = forward_axis(x.shape[2], shape[2], R, stride[0], padding[0], dilation[0], wt.h, taps)
     v = forward_axis(x.shape[3], shape[3], S, stride[1], padding[1], dilation[1], wt.w, taps + 2 * R)
-    correlate_best(shape[0], x.shape[1], shape[1], &h, &v, &xt, wt.data, wt.c, wt.n,
-              NULL if bias is None else cnp.PyArray_DATA(bias), ACTIVATIONS[activation], &yt,
-              cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32)
+    if planar_fits(x.shape[1], shape[1], &h, &v, cnp.PyArray_ITEMSIZE(x)):
+        correlate_planar(shape[0], x.shape[1], shape[1], &h, &v, &xt, wt.data, wt.c, wt.n, bias_data,
+                         act, &yt, single)
+    else:
+        correlate(shape[0], x.shape[1], shape[1], &h, &v, &xt, wt.data, wt.c, wt.n, bias_data, act,
+                  &yt, single)
     return y
 
 
@@ -115,6 +112,11 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
         return dx
     dy = with_contiguous_pixels(dy)
     dyt = tensor4(dy)
+    if scatter_fits(shape[1], itemsize):
+        scatter(&dyt, &wt, &dxt, shape[0], w.shape[0], shape[1], R, S, shape[2], shape[3],
+                dy.shape[2], dy.shape[3], stride, padding, dilation,
+                cnp.PyArray_TYPE(dy) == cnp.NPY_FLOAT32)
+        return dx
     for a in range(sh):
         h = backward_axis(shape[2], dy.shape[2], R, sh, padding[0], dilation[0], wt.h, a, taps, &h0)
         for b in range(sw):
@@ -125,6 +127,6 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
             part = dxt
             part.data = <char *>dxt.data + (h0 * dxt.h + w0 * dxt.w) * itemsize
             part.h, part.w = dxt.h * sh, dxt.w * sw
-            correlate_best(shape[0], w.shape[0], shape[1], &h, &v, &dyt, wt.data, wt.n, wt.c, NULL,
+            correlate(shape[0], w.shape[0], shape[1], &h, &v, &dyt, wt.data, wt.n, wt.c, NULL,
                       ACT_NONE, &part, cnp.PyArray_TYPE(dy) == cnp.NPY_FLOAT32)
     return dx

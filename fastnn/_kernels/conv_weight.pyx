@@ -9,6 +9,9 @@ holds channels of one tap, and skips the pixels whose tap is outside x; only whe
 channels that such tiles would be too low, a tile holds positions of all taps, at their offsets
 from a pixel's corner in a zero-padded copy of the image.
 
+Where K is no whole number of vectors, the lanes past a pixel's K values sum its neighbour's, and
+are dropped.
+
 Threads own tiles of dw; where there are too few tiles to go round, fixed groups of images sum
 apart and are added in order. Images are taken in blocks that stay in cache, rows in chunks.
 """
@@ -23,7 +26,8 @@ from .layout cimport Tensor4, copy_padded, tensor4, with_contiguous_pixels
 from .memory cimport Block, block
 from .threads cimport threads_for
 from .tile cimport (
-    TILE_ROWS, VEC_BYTES, ceil_div, padded_columns, panel_width, tile_run, tile_t, wide_panel,
+    TILE_ROWS, TILE_VECS, VEC_BYTES, ceil_div, padded_columns, panel_width, tile_run, tile_t,
+    wide_panel,
 )
 
 cnp.import_array()
@@ -43,13 +47,14 @@ cdef struct DwTile:           # one register tile of dw, and the pixels it walks
 
 cdef struct Work:
     Py_ssize_t positions, outer, padded_outer     # R S C, K, K in whole vectors
-    Py_ssize_t channels, h_size, w_size, y_h, y_w # C, sizes of x and of y
+    Py_ssize_t images, channels, h_size, w_size, y_h, y_w # N, C, sizes of x and of y
     Py_ssize_t h_start, w_start, rows, columns    # the padded image, in x's coordinates
     Tensor4 x, dy
-    bint x_in_place, dy_in_place
+    bint x_in_place
+    bint dy_ragged                                # a vector at dy's last pixel reads past dy's end
     char *x_copy
     char *dy_copy
-    Py_ssize_t x_image, dy_image                  # elements from one copied image to the next
+    Py_ssize_t x_image                            # elements from one copied image to the next
     Py_ssize_t x_row, x_step                      # ... from one output pixel's corner in x to the
     Py_ssize_t dy_row, dy_step                    # next row's and pixel's; likewise in dy
     const Py_ssize_t *x_span                      # offset of each row of a chunk: in x,
@@ -61,19 +66,12 @@ cdef struct Work:
 
 
 cdef void copy_image(Work *s, Py_ssize_t n, Py_ssize_t slot, bint single) noexcept nogil:
-    """Image n of x and of dy, in the layout that the tiles read, to a slot of the block."""
+    """Image n of x, with a border of zeros, to a slot of the block."""
     cdef size_t itemsize = 4 if single else 8
-    cdef Tensor4 image
-    if not s.x_in_place:
-        image = s.x
-        image.data = <char *>s.x.data + n * s.x.n * itemsize
-        copy_padded(&image, s.channels, s.h_size, s.w_size, s.h_start, s.rows, s.w_start, s.columns,
-                    s.channels, s.x_copy + slot * s.x_image * itemsize, single)
-    if not s.dy_in_place:
-        image = s.dy
-        image.data = <char *>s.dy.data + n * s.dy.n * itemsize
-        copy_padded(&image, s.outer, s.y_h, s.y_w, 0, s.y_h, 0, s.y_w, s.padded_outer,
-                    s.dy_copy + slot * s.dy_image * itemsize, single)
+    cdef Tensor4 image = s.x
+    image.data = <char *>s.x.data + n * s.x.n * itemsize
+    copy_padded(&image, s.channels, s.h_size, s.w_size, s.h_start, s.rows, s.w_start, s.columns,
+                s.channels, s.x_copy + slot * s.x_image * itemsize, single)
 
 
 cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot0, Py_ssize_t group,
@@ -100,10 +98,9 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
             x = <const floating *>s.x.data + n * s.x.n
         else:
             x = <const floating *>s.x_copy + (n - slot0) * s.x_image
-        if s.dy_in_place:
-            dy = <const floating *>s.dy.data + n * s.dy.n
-        else:
-            dy = <const floating *>s.dy_copy + (n - slot0) * s.dy_image
+        dy = <const floating *>s.dy.data + n * s.dy.n
+        if s.dy_ragged and n == s.images - 1:
+            dy = <const floating *>s.dy_copy
         chunk = 0
         while chunk < s.y_h:
             for item in range(item0, item1):
@@ -130,7 +127,7 @@ cdef void add_block(Work *s, Py_ssize_t first, Py_ssize_t last, int nt, floating
     cdef Py_ssize_t n, item, group, part, images = last - first, items = s.tiles * s.panels
     # Which thread owns a tile changes nothing in its sum.
     cdef Py_ssize_t parts = min(<Py_ssize_t>nt, items) if s.groups == 1 else items
-    if not (s.x_in_place and s.dy_in_place):
+    if not s.x_in_place:
         for n in prange(first, last, schedule="static", num_threads=nt):
             copy_image(s, n, n - first, sizeof(floating) == sizeof(float))
     for item in prange(s.groups * parts, schedule="dynamic", num_threads=nt):
@@ -171,34 +168,33 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     cdef Py_ssize_t sh = stride[0], sw = stride[1], dh = dilation[0], dv = dilation[1]
     cdef Py_ssize_t ph = padding[0], pw = padding[1]
     cdef bint by_tap = C >= LEAST_CHANNELS
-    cdef Py_ssize_t row_stride, p, t, r, c, per_tap, copied, n, block_images, slice_images
+    cdef Py_ssize_t row_stride, p, t, r, c, per_tap, n, block_images, slice_images
     cdef double work = <double>dy.size * C * R * S
     cdef int nt = threads_for(work)
     cdef Block tables, tile_block, x_block, dy_block, dw_block
     cdef Py_ssize_t *table
     cdef DwTile *tile
+    cdef Tensor4 image
     cdef Work s
     if dw.size == 0:
         return
     if dy.size == 0:
         memset(cnp.PyArray_DATA(dw), 0, dw.size * itemsize)
         return
-    x, dy = with_contiguous_pixels(x), with_contiguous_pixels(dy)
-    s.x, s.dy = tensor4(x), tensor4(dy)
-    s.channels, s.outer, s.positions = C, K, R * S * C
     s.padded_outer = padded_columns(K, itemsize)
+    s.dy_ragged = K != s.padded_outer
+    x, dy = with_contiguous_pixels(x), with_contiguous_pixels(dy, s.dy_ragged)
+    s.x, s.dy = tensor4(x), tensor4(dy)
+    s.images, s.channels, s.outer, s.positions = N, C, K, R * S * C
     s.h_size, s.w_size, s.y_h, s.y_w = x.shape[2], x.shape[3], dy.shape[2], dy.shape[3]
     s.h_start, s.w_start = -ph, -pw
     s.rows = (s.y_h - 1) * sh + (R - 1) * dh + 1
     s.columns = (s.y_w - 1) * sw + (S - 1) * dv + 1
     s.x_in_place = by_tap or (ph == 0 and pw == 0)
-    s.dy_in_place = K == s.padded_outer
     row_stride = s.x.h if s.x_in_place else s.columns * C
     s.x_row, s.x_step = sh * row_stride, sw * C
-    s.dy_step = s.padded_outer
-    s.dy_row = s.dy.h if s.dy_in_place else s.y_w * s.dy_step
+    s.dy_row, s.dy_step = s.dy.h, K
     s.x_image = s.rows * s.columns * C
-    s.dy_image = s.y_h * s.dy_row
 
     # Tiles, and the offsets of their positions.
     per_tap = ceil_div(C, TILE_ROWS)
@@ -241,16 +237,18 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     memset(s.dw, 0, s.groups * s.positions * s.padded_outer * itemsize)
 
     # Blocks: from shapes alone, for groups must hold the same images on any number of threads.
-    copied = (0 if s.x_in_place else s.x_image) + (0 if s.dy_in_place else s.dy_image)
-    block_images = N if copied == 0 else max(s.groups, BLOCK_BYTES // (copied * itemsize))
+    block_images = N if s.x_in_place else max(s.groups, BLOCK_BYTES // (s.x_image * itemsize))
     slice_images = max(s.groups, <Py_ssize_t>(SLICE_WORK / (work / N + 1)))
     block_images = max(1, min(N, min(block_images, slice_images)))
     if not s.x_in_place:
         x_block = block(block_images * s.x_image * itemsize)
         s.x_copy = <char *>x_block.data
-    if not s.dy_in_place:
-        dy_block = block(block_images * s.dy_image * itemsize)
+    if s.dy_ragged:
+        dy_block = block(s.y_h * s.dy_row * itemsize + VEC_BYTES * TILE_VECS)
         s.dy_copy = <char *>dy_block.data
+        image = s.dy
+        image.data = <char *>s.dy.data + (N - 1) * s.dy.n * itemsize
+        copy_padded(&image, K, s.y_h, s.y_w, 0, s.y_h, 0, s.y_w, K, s.dy_copy, single)
     for n in range(0, N, block_images):
         with nogil:
             if single:

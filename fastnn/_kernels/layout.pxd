@@ -16,7 +16,7 @@ cdef inline Tensor4 tensor4(cnp.ndarray a):
     return t
 
 
-cdef cnp.ndarray with_contiguous_pixels(cnp.ndarray x)
+cdef cnp.ndarray with_contiguous_pixels(cnp.ndarray x, bint dense=*)
 cdef void copy_padded(const Tensor4 *x, Py_ssize_t channels, Py_ssize_t h_size, Py_ssize_t w_size,
                       Py_ssize_t h0, Py_ssize_t rows, Py_ssize_t w0, Py_ssize_t columns,
                       Py_ssize_t width, void *out, bint single) noexcept nogil

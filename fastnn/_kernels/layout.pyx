@@ -68,14 +68,16 @@ cdef void copy_image(const Tensor4 *x, const Tensor4 *y, const Py_ssize_t *shape
                 <char *>y.data + n * y.n * itemsize, single)
 
 
-cdef cnp.ndarray with_contiguous_pixels(cnp.ndarray x):
-    """x if its pixels are next to each other, channels fastest; else a channels-last copy."""
+cdef cnp.ndarray with_contiguous_pixels(cnp.ndarray x, bint dense=False):
+    """x if its pixels are next to each other, channels fastest (dense: and so are rows and
+    images); else a channels-last copy."""
     cdef Tensor4 t = tensor4(x), to
     cdef cnp.npy_intp *shape = cnp.PyArray_DIMS(x)
     cdef bint single = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32
     cdef cnp.ndarray y
     cdef Py_ssize_t n
-    if (t.c == 1 or shape[1] == 1) and (t.w == shape[1] or shape[3] == 1):
+    if ((t.c == 1 or shape[1] == 1) and (t.w == shape[1] or shape[3] == 1)
+            and (not dense or (t.h == shape[3] * shape[1] and t.n == shape[2] * t.h))):
         return x
     y = empty(4, shape, cnp.PyArray_TYPE(x), True)
     to = tensor4(y)
