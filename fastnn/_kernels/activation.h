@@ -23,21 +23,8 @@ static const int ACTIVATION_COSTS[] = {
 };
 #undef OP
 
-#define DT f32
-#define REAL float
-#define UINT u32
-#include "activation.inc.h"
-#undef DT
-#undef REAL
-#undef UINT
-
-#define DT f64
-#define REAL double
-#define UINT u64
-#include "activation.inc.h"
-#undef DT
-#undef REAL
-#undef UINT
+#define TEMPLATE "activation.inc.h"
+#include "each_dtype.h"
 
 /* y[i] = op(a[i], b[i]), i < n; itemsize 4 (float) or 8 (double). */
 static inline void activation_run(size_t itemsize, int op, const void *a, const void *b, void *y,

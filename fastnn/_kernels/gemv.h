@@ -7,16 +7,7 @@
 #define SUM_STEPS 128    /* products in one chain of additions */
 #define SUM_COLUMNS 2048 /* columns summed at a time: their sums stay in the first-level cache */
 
-#define DT f32
-#define REAL float
-#include "gemv.inc.h"
-#undef DT
-#undef REAL
-
-#define DT f64
-#define REAL double
-#include "gemv.inc.h"
-#undef DT
-#undef REAL
+#define TEMPLATE "gemv.inc.h"
+#include "each_dtype.h"
 
 #endif

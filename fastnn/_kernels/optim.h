@@ -8,6 +8,9 @@
 
 #include "vec.h"
 
+#define SQRT_f32 sqrtf
+#define SQRT_f64 sqrt
+
 typedef struct {
     int l2, amsgrad;
     double grad_scale;       /* -1 times that to maximise */
@@ -21,20 +24,7 @@ typedef struct {
     double grad_scale, l2_decay, mu, grad_share, lr;
 } sgd_t;
 
-#define DT f32
-#define REAL float
-#define SQRT sqrtf
-#include "optim.inc.h"
-#undef DT
-#undef REAL
-#undef SQRT
-
-#define DT f64
-#define REAL double
-#define SQRT sqrt
-#include "optim.inc.h"
-#undef DT
-#undef REAL
-#undef SQRT
+#define TEMPLATE "optim.inc.h"
+#include "each_dtype.h"
 
 #endif

@@ -24,7 +24,7 @@ ALWAYS_INLINE void FN(adam_loop)(const adam_t *k, double step_size, double root_
         }
         m[i] = mi;
         v[i] = vi;
-        p[i] = p[i] * shrink - step * (mi / (SQRT(largest) * inverse_root + eps));
+        p[i] = p[i] * shrink - step * (mi / (VEC_CAT(SQRT, DT)(largest) * inverse_root + eps));
     }
 }
 

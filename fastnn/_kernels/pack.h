@@ -31,28 +31,12 @@
 #define SHUFFLE_(index, a, b, ...) __builtin_shuffle(a, b, (index){__VA_ARGS__})
 #endif
 #define SHUFFLE(...) SHUFFLE_(__VA_ARGS__)
-#define INTERLEAVE(dt, part, a, b) SHUFFLE(INDEX_##dt, a, b, PART_##dt(part))
+#define INTERLEAVE(dt, part, a, b) INTERLEAVE_(dt, part, a, b)
+#define INTERLEAVE_(dt, part, a, b) SHUFFLE(INDEX_##dt, a, b, PART_##dt(part))
 #define INDEX_f32 v_i32
 #define INDEX_f64 v_i64
 
-#define DT f32
-#define REAL float
-#define SHUFFLE_LOW(a, b) INTERLEAVE(f32, LOW, a, b)
-#define SHUFFLE_HIGH(a, b) INTERLEAVE(f32, HIGH, a, b)
-#include "pack.inc.h"
-#undef DT
-#undef REAL
-#undef SHUFFLE_LOW
-#undef SHUFFLE_HIGH
-
-#define DT f64
-#define REAL double
-#define SHUFFLE_LOW(a, b) INTERLEAVE(f64, LOW, a, b)
-#define SHUFFLE_HIGH(a, b) INTERLEAVE(f64, HIGH, a, b)
-#include "pack.inc.h"
-#undef DT
-#undef REAL
-#undef SHUFFLE_LOW
-#undef SHUFFLE_HIGH
+#define TEMPLATE "pack.inc.h"
+#include "each_dtype.h"
 
 #endif

@@ -56,8 +56,8 @@ static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdi
             for (int round = 1; round < VLEN; round *= 2) {
 #pragma GCC unroll 16
                 for (int i = 0; i < VLEN / 2; i++) {
-                    b[2 * i] = SHUFFLE_LOW(a[i], a[i + VLEN / 2]);
-                    b[2 * i + 1] = SHUFFLE_HIGH(a[i], a[i + VLEN / 2]);
+                    b[2 * i] = INTERLEAVE(DT, LOW, a[i], a[i + VLEN / 2]);
+                    b[2 * i + 1] = INTERLEAVE(DT, HIGH, a[i], a[i + VLEN / 2]);
                 }
 #pragma GCC unroll 16
                 for (int i = 0; i < VLEN; i++) a[i] = b[i];

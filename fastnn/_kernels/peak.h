@@ -4,16 +4,7 @@
 
 #include "vec.h"
 
-#define DT f32
-#define REAL float
-#include "peak.inc.h"
-#undef DT
-#undef REAL
-
-#define DT f64
-#define REAL double
-#include "peak.inc.h"
-#undef DT
-#undef REAL
+#define TEMPLATE "peak.inc.h"
+#include "each_dtype.h"
 
 #endif

@@ -28,17 +28,8 @@ typedef int32_t v_i32h_u __attribute__((vector_size(VEC_BYTES / 2), aligned(4), 
 #define INDEX_OUT_f32 v_i32_u  /* as many int32 as a vector of floats, or of doubles, has lanes */
 #define INDEX_OUT_f64 v_i32h_u
 
-#define DT f32
-#define REAL float
-#include "pool.inc.h"
-#undef DT
-#undef REAL
-
-#define DT f64
-#define REAL double
-#include "pool.inc.h"
-#undef DT
-#undef REAL
+#define TEMPLATE "pool.inc.h"
+#include "each_dtype.h"
 
 /* x, y, index: one image. Rows [oh0, oh1) of y and index are written. */
 static inline void max_pool_rows(const window_t *w, size_t itemsize, const void *x, void *y,

@@ -14,21 +14,8 @@ enum { RED_SUM, RED_MAX };
 #define RED_SHORT 16 /* rows up to this long are summed number by number */
 #define RED_ROWS 8   /* rows that are added pairwise, then to the sum so far */
 
-#define DT f32
-#define REAL float
-#define UINT u32
-#include "reduce.inc.h"
-#undef DT
-#undef REAL
-#undef UINT
-
-#define DT f64
-#define REAL double
-#define UINT u64
-#include "reduce.inc.h"
-#undef DT
-#undef REAL
-#undef UINT
+#define TEMPLATE "reduce.inc.h"
+#include "each_dtype.h"
 
 /* y[r] = the reduction of x[r n + i] over i < n, for r < rows; n >= 1. */
 static inline void reduce_rows(size_t itemsize, int op, const void *x, ptrdiff_t rows, ptrdiff_t n,

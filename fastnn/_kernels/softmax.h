@@ -14,16 +14,7 @@
 
 #include "vecmath.h"
 
-#define DT f32
-#define REAL float
-#include "softmax.inc.h"
-#undef DT
-#undef REAL
-
-#define DT f64
-#define REAL double
-#include "softmax.inc.h"
-#undef DT
-#undef REAL
+#define TEMPLATE "softmax.inc.h"
+#include "each_dtype.h"
 
 #endif

@@ -4,16 +4,7 @@
 
 #include "vec.h"
 
-#define DT f32
-#define REAL float
-#include "span.inc.h"
-#undef DT
-#undef REAL
-
-#define DT f64
-#define REAL double
-#include "span.inc.h"
-#undef DT
-#undef REAL
+#define TEMPLATE "span.inc.h"
+#include "each_dtype.h"
 
 #endif

@@ -46,17 +46,8 @@ typedef struct {
     const ptrdiff_t *c_row;
 } tile_t;
 
-#define DT f32
-#define REAL float
-#include "tile.inc.h"
-#undef DT
-#undef REAL
-
-#define DT f64
-#define REAL double
-#include "tile.inc.h"
-#undef DT
-#undef REAL
+#define TEMPLATE "tile.inc.h"
+#include "each_dtype.h"
 
 /* rows <= TILE_ROWS; vecs 1 or 2; itemsize 4 (float) or 8 (double). */
 static inline void tile_run(const tile_t *t, size_t itemsize, int rows, int vecs)

@@ -76,20 +76,7 @@ static const double ATANH_POLY_f64[] = {
     0x1.5563543415e53p-4, 0x1.5cc08d375f0d7p-3,
 };
 
-#define DT f32
-#define REAL float
-#define UINT u32
-#include "vecmath.inc.h"
-#undef DT
-#undef REAL
-#undef UINT
-
-#define DT f64
-#define REAL double
-#define UINT u64
-#include "vecmath.inc.h"
-#undef DT
-#undef REAL
-#undef UINT
+#define TEMPLATE "vecmath.inc.h"
+#include "each_dtype.h"
 
 #endif
