@@ -138,8 +138,9 @@ class BuildKernels(build_ext):
             )
         else:
             for extension in self.extensions:
-                extension.extra_compile_args += flags[0]
-                extension.extra_link_args += flags[1]
+                if extension.name != "fastnn._kernels.cpu":  # loads nothing that starts threads
+                    extension.extra_compile_args += flags[0]
+                    extension.extra_link_args += flags[1]
         super().build_extensions()
 
     def copy_extensions_to_source(self):

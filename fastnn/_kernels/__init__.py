@@ -35,5 +35,23 @@ def _choose():
     raise ImportError(f"fastnn was built without kernels for {', '.join(supported)}")
 
 
+def _load():
+    """The modules of the chosen ISA, by name.
+
+    libgomp's threads wait for each other by spinning, for milliseconds unless told otherwise when
+    it is loaded. On a busy machine they spin on the very core that the awaited thread needs:
+    small training steps took 50 times as long. So they spin briefly, then sleep; who sets
+    GOMP_SPINCOUNT or OMP_WAIT_POLICY decides for themselves.
+    """
+    decided = "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ
+    if not decided:
+        os.environ["GOMP_SPINCOUNT"] = "2000"
+    try:
+        return {name: import_module(f"{__name__}.{isa}.{name}") for name in MODULES}
+    finally:
+        if not decided:
+            del os.environ["GOMP_SPINCOUNT"]
+
+
 isa = _choose()
-globals().update({name: import_module(f"{__name__}.{isa}.{name}") for name in MODULES})
+globals().update(_load())

@@ -122,20 +122,24 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
             chunk += s.chunk_rows
 
 
-cdef void add_block(Work *s, Py_ssize_t first, Py_ssize_t last, int nt, floating *_) noexcept nogil:
-    """Copy the block of images [first, last), then add them."""
-    cdef Py_ssize_t n, item, group, part, images = last - first, items = s.tiles * s.panels
+cdef void copy_block(Work *s, Py_ssize_t first, Py_ssize_t last, int nt, bint single) noexcept nogil:
+    cdef Py_ssize_t n
+    for n in prange(first, last, schedule="static", num_threads=nt):
+        copy_image(s, n, n - first, single)
+
+
+cdef void add_block(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t item0, Py_ssize_t item1,
+                    int nt, floating *_) noexcept nogil:
+    """Add the block of images [first, last) to the (tile, panel) items [item0, item1)."""
+    cdef Py_ssize_t part, group, images = last - first, items = item1 - item0
     # Which thread owns a tile changes nothing in its sum.
     cdef Py_ssize_t parts = min(<Py_ssize_t>nt, items) if s.groups == 1 else items
-    if not s.x_in_place:
-        for n in prange(first, last, schedule="static", num_threads=nt):
-            copy_image(s, n, n - first, sizeof(floating) == sizeof(float))
-    for item in prange(s.groups * parts, schedule="dynamic", num_threads=nt):
-        group = item // parts
-        part = item % parts
+    for part in prange(s.groups * parts, schedule="dynamic", num_threads=nt):
+        group = part // parts
         add_images[floating](s, first + group * images // s.groups,
                              first + (group + 1) * images // s.groups, first, group,
-                             part * items // parts, (part + 1) * items // parts, NULL)
+                             item0 + part % parts * items // parts,
+                             item0 + (part % parts + 1) * items // parts, NULL)
 
 
 cdef void sum_groups(Work *s, floating *out) noexcept nogil:
@@ -168,7 +172,7 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     cdef Py_ssize_t sh = stride[0], sw = stride[1], dh = dilation[0], dv = dilation[1]
     cdef Py_ssize_t ph = padding[0], pw = padding[1]
     cdef bint by_tap = C >= LEAST_CHANNELS
-    cdef Py_ssize_t row_stride, p, t, r, c, per_tap, n, block_images, slice_images
+    cdef Py_ssize_t row_stride, p, t, r, c, per_tap, n, last, block_images, slice_images, items, slices
     cdef double work = <double>dy.size * C * R * S
     cdef int nt = threads_for(work)
     cdef Block tables, tile_block, x_block, dy_block, dw_block
@@ -249,13 +253,22 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
         image = s.dy
         image.data = <char *>s.dy.data + (N - 1) * s.dy.n * itemsize
         copy_padded(&image, K, s.y_h, s.y_w, 0, s.y_h, 0, s.y_w, K, s.dy_copy, single)
+    items = s.tiles * s.panels
+    slices = min(items, <Py_ssize_t>(work / N * block_images / SLICE_WORK) + 1)
     for n in range(0, N, block_images):
-        with nogil:
-            if single:
-                add_block[float](&s, n, min(N, n + block_images), nt, NULL)
-            else:
-                add_block[double](&s, n, min(N, n + block_images), nt, NULL)
-        PyErr_CheckSignals()
+        last = min(N, n + block_images)
+        if not s.x_in_place:
+            with nogil:
+                copy_block(&s, n, last, nt, single)
+        for p in range(slices):
+            with nogil:
+                if single:
+                    add_block[float](&s, n, last, p * items // slices, (p + 1) * items // slices, nt,
+                                     NULL)
+                else:
+                    add_block[double](&s, n, last, p * items // slices, (p + 1) * items // slices,
+                                      nt, NULL)
+            PyErr_CheckSignals()
     if single:
         sum_groups[float](&s, <float *>cnp.PyArray_DATA(dw))
     else:

@@ -31,9 +31,9 @@ cnp.import_array()
 
 cdef enum:
     KC_BYTES = 3072        # of B's column in one block: a panel of KC x 32 floats is 96 KiB, in L2
-    NC = 3072              # columns in one slice: KC x NC floats of packed B are 9 MiB, in L3
+    NC = 3072              # columns in one slice (whole panels): KC x NC floats of packed B are 9 MiB, in L3
     GROUP_TILES = 12       # row tiles in one item: 168 rows x KC floats are half a MiB, in L2
-    SLICE_GROUPS = 8       # groups in one slice: between slices Ctrl-C is answered
+    SLICE_GROUPS = 4       # groups in one slice: between slices Ctrl-C is answered
     FEW_PANELS = 2         # B this narrow: A is read where it lies
     FEW_TILES = 2          # A this low: B is read where it lies; and so is
     SOME_TILES = 5         # for an A this low
@@ -322,12 +322,12 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
     s.ldc = c.strides[0] // itemsize
     s.a.rs = a.strides[0] // itemsize
     s.a.cs = a.strides[1] // itemsize
+    n_slice = min(n, NC)
     if s.b_packed:
         packed = <PackedMatrix>b
         b_data = <const char *>packed.memory.data
         padded = padded_columns(n, itemsize)
         s.b_in_place = False
-        n_slice = n
     else:
         b_data = <const char *>cnp.PyArray_DATA(<cnp.ndarray>b)
         s.b.rs = (<cnp.ndarray>b).strides[0] // itemsize
@@ -335,7 +335,6 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
         s.b_in_place = s.b.cs == 1 and (
             tiles <= FEW_TILES or k * n * itemsize <= L1_BYTES
             or (tiles <= SOME_TILES and k * n * itemsize <= L3_BYTES))
-        n_slice = min(n, NC)
         b_block = block(kc_most * (wide if s.b_in_place else n_slice + wide) * itemsize)
         s.b_pack = b_block.data
     s.a_pack = NULL
@@ -352,7 +351,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
             s.activation = kind if q == blocks - 1 else ACT_NONE
             s.bias = NULL if bias is None else <const char *>cnp.PyArray_DATA(bias) + j0 * itemsize
             if s.b_packed:
-                s.b_pack = <void *>(b_data + p0 * padded * itemsize)
+                s.b_pack = <void *>(b_data + (p0 * padded + j0 * s.k) * itemsize)
             else:
                 s.b.data = b_data + (p0 * s.b.rs + j0 * s.b.cs) * itemsize
             for i in range(m_slices):

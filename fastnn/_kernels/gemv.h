@@ -4,7 +4,7 @@
 
 #include "vec.h"
 
-#define SUM_STEPS 128    /* products in one chain of additions */
+#define SUM_STEPS 256    /* products in one chain of additions */
 #define SUM_COLUMNS 2048 /* columns summed at a time: their sums stay in the first-level cache */
 
 #define TEMPLATE "gemv.inc.h"

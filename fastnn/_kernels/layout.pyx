@@ -1,6 +1,7 @@
 """Bringing 4-D arrays of any strides to channels-last, with or without a border of zeros."""
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
@@ -9,6 +10,9 @@ from .memory cimport empty
 from .threads cimport threads_for
 
 cnp.import_array()
+
+cdef enum:
+    SLICE_ELEMENTS = 8388608  # copied between looks at Ctrl-C
 
 
 cdef void copy_row(const floating *x, Py_ssize_t x_w, Py_ssize_t x_c, Py_ssize_t pixels,
@@ -68,6 +72,13 @@ cdef void copy_image(const Tensor4 *x, const Tensor4 *y, const Py_ssize_t *shape
                 <char *>y.data + n * y.n * itemsize, single)
 
 
+cdef void copy_images(const Tensor4 *x, const Tensor4 *y, const Py_ssize_t *shape, Py_ssize_t first,
+                      Py_ssize_t last, int nt, bint single):
+    cdef Py_ssize_t n
+    for n in prange(first, last, schedule="static", num_threads=nt, nogil=True):
+        copy_image(x, y, shape, n, single)
+
+
 cdef cnp.ndarray with_contiguous_pixels(cnp.ndarray x, bint dense=False):
     """x if its pixels are next to each other, channels fastest (dense: and so are rows and
     images); else a channels-last copy."""
@@ -75,13 +86,15 @@ cdef cnp.ndarray with_contiguous_pixels(cnp.ndarray x, bint dense=False):
     cdef cnp.npy_intp *shape = cnp.PyArray_DIMS(x)
     cdef bint single = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32
     cdef cnp.ndarray y
-    cdef Py_ssize_t n
+    cdef Py_ssize_t first, size
     if ((t.c == 1 or shape[1] == 1) and (t.w == shape[1] or shape[3] == 1)
             and (not dense or (t.h == shape[3] * shape[1] and t.n == shape[2] * t.h))):
         return x
     y = empty(4, shape, cnp.PyArray_TYPE(x), True)
     to = tensor4(y)
-    with nogil:
-        for n in prange(shape[0], schedule="static", num_threads=threads_for(x.size)):
-            copy_image(&t, &to, <const Py_ssize_t *>shape, n, single)
+    size = max(1, <Py_ssize_t>(SLICE_ELEMENTS // max(1, x.size // max(1, shape[0]))))
+    for first in range(0, shape[0], size):
+        copy_images(&t, &to, <const Py_ssize_t *>shape, first, min(shape[0], first + size),
+                    threads_for(x.size), single)
+        PyErr_CheckSignals()
     return y
