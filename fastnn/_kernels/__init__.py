@@ -45,7 +45,7 @@ def _load():
     """
     decided = "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ
     if not decided:
-        os.environ["GOMP_SPINCOUNT"] = "2000"
+        os.environ["GOMP_SPINCOUNT"] = "5000"
     try:
         return {name: import_module(f"{__name__}.{isa}.{name}") for name in MODULES}
     finally:
