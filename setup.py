@@ -70,7 +70,8 @@ def copy_sources(isa):
     folder.mkdir(parents=True, exist_ok=True)
     for package in (GENERATED / "fastnn", GENERATED / KERNELS, folder):
         (package / "__init__.py").touch()
-    sources = [p for p in KERNELS.iterdir() if p.suffix in (".pyx", ".pxd", ".h") and p.stem != "cpu"]
+    kinds = (".pyx", ".pxd", ".h")
+    sources = [p for p in KERNELS.iterdir() if p.suffix in kinds and p.stem != "cpu"]
     names = {p.name for p in sources} | {p.stem + ".c" for p in sources} | {"__init__.py"}
     for stale in [p for p in folder.iterdir() if p.name not in names]:
         stale.unlink()
@@ -85,7 +86,8 @@ def extensions():
     numpy_include = numpy.get_include()
     macros = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
     # Finds out, before any vector instruction runs, which of the packages this machine can run.
-    found = [Extension("fastnn._kernels.cpu", [str(KERNELS / "cpu.pyx")], extra_compile_args=["-O1"])]
+    cpu = str(KERNELS / "cpu.pyx")
+    found = [Extension("fastnn._kernels.cpu", [cpu], extra_compile_args=["-O1"])]
     for isa in chosen_isas():
         folder = copy_sources(isa)
         headers = [str(p) for p in folder.glob("*.h")]

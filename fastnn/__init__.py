@@ -10,7 +10,18 @@ Three levels, each usable alone:
 from importlib import import_module as _import_module
 
 from . import kernels
-from .autograd import Tensor, as_tensor, cat, enable_grad, grad, gradcheck, is_grad_enabled, no_grad, stack
+from ._version import __version__ as __version__
+from .autograd import (
+    Tensor,
+    as_tensor,
+    cat,
+    enable_grad,
+    grad,
+    gradcheck,
+    is_grad_enabled,
+    no_grad,
+    stack,
+)
 from .config import (
     empty_cache,
     get_num_threads,
@@ -19,8 +30,6 @@ from .config import (
     show_config,
 )
 from .random import manual_seed
-
-from ._version import __version__
 
 # Loaded on first use, so that `import fastnn` stays quick.
 _LAZY_MODULES = ("checkpoint", "cli", "data", "functional", "models", "nn", "optim", "training")

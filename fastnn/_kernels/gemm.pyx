@@ -161,14 +161,26 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
                     memcpy(c + i * s.ldc, edge + i * wide, columns * sizeof(floating))
 
 
+cdef void run_item(Slice *s, Py_ssize_t item, Py_ssize_t groups, Py_ssize_t chunks, bint at_once,
+                   floating *_) noexcept nogil:
+    """One group of row tiles times one chunk of panels."""
+    cdef Py_ssize_t group = item // chunks, chunk = item % chunks
+    if at_once:
+        pack_item[floating](s, chunk, NULL)
+    multiply_item[floating](s, group * s.tiles // groups, (group + 1) * s.tiles // groups,
+                            chunk * s.panels // chunks, (chunk + 1) * s.panels // chunks, NULL)
+
+
 cdef void run_slice(Slice *s, floating *_) noexcept nogil:
     """Pack, then multiply, in one parallel region."""
     cdef int nt = threads_for(<double>s.m * s.n * s.k)
     cdef Py_ssize_t groups = ceil_div(s.tiles, GROUP_TILES)
+    # One group of rows uses a panel of B once: whoever packs it, while it is in cache.
+    cdef bint at_once = groups == 1 and not s.b_packed and not s.b_in_place
     # Enough items to share even when A is one group high; never less than a panel each.
-    cdef Py_ssize_t chunks = min(s.panels, ceil_div(16, groups))
-    cdef Py_ssize_t first = 0, last = s.panels, item, group, chunk
-    if s.b_packed:
+    cdef Py_ssize_t chunks = s.panels if at_once else min(s.panels, ceil_div(16, groups))
+    cdef Py_ssize_t first = 0, last = s.panels, item
+    if s.b_packed or at_once:
         first = s.panels
     elif s.b_in_place:
         first = s.panels - 1
@@ -177,17 +189,14 @@ cdef void run_slice(Slice *s, floating *_) noexcept nogil:
     if nt == 1:  # spare small products the cost of a parallel region
         for item in range(first, last):
             pack_item[floating](s, item, NULL)
-        multiply_item[floating](s, 0, s.tiles, 0, s.panels, NULL)
+        for item in range(groups * chunks):
+            run_item[floating](s, item, groups, chunks, at_once, NULL)
         return
     with parallel(num_threads=nt):
         for item in prange(first, last, schedule="static"):
             pack_item[floating](s, item, NULL)
         for item in prange(groups * chunks, schedule="dynamic"):
-            group = item // chunks
-            chunk = item % chunks
-            multiply_item[floating](
-                s, group * s.tiles // groups, (group + 1) * s.tiles // groups,
-                chunk * s.panels // chunks, (chunk + 1) * s.panels // chunks, NULL)
+            run_item[floating](s, item, groups, chunks, at_once, NULL)
 
 
 cdef inline Py_ssize_t k_blocks(Py_ssize_t k, size_t itemsize) noexcept nogil:

@@ -30,7 +30,7 @@
 #endif
 #define TILE_MAX_WIDTH (TILE_VECS * VLEN_f32) /* columns of the widest tile */
 
-#define SUM_STEPS 128 /* products in one chain of additions */
+#define SUM_STEPS 256 /* products in one chain of additions */
 
 typedef struct {
     const void *a;
@@ -45,15 +45,5 @@ typedef struct {
     void *c;
     const ptrdiff_t *c_row;
 } tile_t;
-
-#define TEMPLATE "tile.inc.h"
-#include "each_dtype.h"
-
-/* rows <= TILE_ROWS; vecs 1 or 2; itemsize 4 (float) or 8 (double). */
-static inline void tile_run(const tile_t *t, size_t itemsize, int rows, int vecs)
-{
-    if (itemsize == sizeof(float)) tile_run_f32(t, rows, vecs);
-    else tile_run_f64(t, rows, vecs);
-}
 
 #endif

@@ -24,7 +24,8 @@ cdef extern from "tile.h" nogil:
         void *c
         const Py_ssize_t *c_row
 
-    void tile_run(const tile_t *t, size_t itemsize, int rows, int vecs)
+
+cdef void tile_run(const tile_t *t, size_t itemsize, int rows, int vecs) noexcept nogil
 
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:

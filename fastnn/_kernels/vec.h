@@ -26,6 +26,9 @@
 #endif
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+/* UNROLL(n) before a for loop of at most n rounds: all of them, one after the other. */
+#define PRAGMA(text) _Pragma(#text)
+#define UNROLL(n) PRAGMA(GCC unroll n)
 #define VEC_CAT_(a, b) a##_##b
 #define VEC_CAT(a, b) VEC_CAT_(a, b)
 

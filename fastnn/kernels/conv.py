@@ -8,7 +8,7 @@ from .reduce import sum as _sum
 
 
 def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
-    """y[n, k, i, j] = act(b[k] + sum_{c,r,s} x[n, c, i sh + r dh - ph, j sw + s dw - pw] w[k, c, r, s])
+    """y[n, k, i, j] = act(b[k] + sum_{c,r,s} x[n, c, i sh + r dh - ph, j sw + s dw - pw] w[k,c,r,s])
 
     x: (N, C, H, W).  w: (K, C, R, S).  b: (K,) or None.  stride, padding, dilation: an int or a
     pair (height, width).  activation: None, "relu", "sigmoid" or "tanh".
@@ -67,7 +67,7 @@ def _geometry(op, x, w, stride, padding, dilation, groups):
     x = _checks.array(op, "x", x, 4)
     w = _checks.array(op, "weight", w, 4, x)
     if groups != 1:
-        raise ValueError(f"{op}: groups must be 1 (grouped convolution is not there yet), got {groups}")
+        raise ValueError(f"{op}: groups must be 1 (there are no grouped kernels yet), got {groups}")
     if w.shape[1] != x.shape[1]:
         raise ValueError(
             f"{op}: weight has {w.shape[1]} input channels, x has {x.shape[1]} (x: {x.shape})"
@@ -76,7 +76,8 @@ def _geometry(op, x, w, stride, padding, dilation, groups):
     padding = _checks.pair(op, "padding", padding, 0)
     dilation = _checks.pair(op, "dilation", dilation, 1)
     sizes = []
-    for size, kernel, s, p, d in zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True):
+    axes = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
+    for size, kernel, s, p, d in axes:
         if kernel == 0:
             raise ValueError(f"{op}: weight must have a kernel of at least 1 x 1, got {w.shape}")
         reach = d * (kernel - 1) + 1

@@ -2,8 +2,6 @@
 
 import math
 
-import math
-
 import numpy as np
 
 from .._kernels import gemm as _gemm
@@ -46,9 +44,8 @@ def gemm(a, b, *, trans_a=False, trans_b=False, bias=None, activation=None, out=
         if n > 1 and bias.strides[0] != bias.itemsize:
             bias = bias.copy()
     if activation is not None and activation not in _gemm.ACTIVATIONS:
-        raise ValueError(
-            f"gemm: activation must be None or one of {sorted(_gemm.ACTIVATIONS)}, got {activation!r}"
-        )
+        names = sorted(_gemm.ACTIVATIONS)
+        raise ValueError(f"gemm: activation must be None or one of {names}, got {activation!r}")
     if out is None:
         return _gemm.gemm(a, b, bias, activation, None)
     _checks.out("gemm", out, (m, n), a.dtype)
@@ -95,7 +92,7 @@ def matmul(a, b):
         raise ValueError(f"matmul: stacks do not broadcast (a: {a.shape}, b: {b.shape})") from None
     a = np.broadcast_to(a, stack + a.shape[-2:])
     b = np.broadcast_to(b, stack + b.shape[-2:])
-    y = memory.empty_array(stack + (a.shape[-2], b.shape[-1]), a.dtype.num)
+    y = memory.empty_array((*stack, a.shape[-2], b.shape[-1]), a.dtype.num)
     for i in np.ndindex(stack):
         _gemm.gemm(a[i], b[i], None, None, y[i])
     return y
