@@ -8,7 +8,7 @@ from .reduce import sum as _sum
 
 
 def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
-    """y[n, k, i, j] = act(b[k] + sum_{c,r,s} x[n, c, i sh + r dh - ph, j sw + s dw - pw] w[k,c,r,s])
+    """y[n, k, i, j] = act(b[k] + sum_{c,r,s} x[n,c, i sh + r dh - ph, j sw + s dw - pw] w[k,c,r,s])
 
     x: (N, C, H, W).  w: (K, C, R, S).  b: (K,) or None.  stride, padding, dilation: an int or a
     pair (height, width).  activation: None, "relu", "sigmoid" or "tanh".
