@@ -12,7 +12,7 @@ from timeit import Timer
 WARM_UP = 0.001  # seconds of calls before the measured ones; at least one call
 BURST = 0.01  # seconds of measured calls; at least one
 GRAIN = 20e-6  # seconds timed at once: calls that are shorter are timed in groups
-PAUSE = 0.025  # seconds between bursts, where there are several threads
+PAUSE = 0.05  # seconds between implementations: OpenBLAS threads spin for 2**26 clock ticks
 
 
 def side_by_side(timers, seconds, threads):

@@ -50,7 +50,7 @@ cdef struct Slice:        # one slice: C[m, n] += A[m, k] B[k, n]
     void *a_pack          # NULL: read A where it lies
     void *b_pack          # panels; with b_in_place only the last, if that is ragged
     bint b_in_place
-    bint b_packed         # B came as a PackedMatrix
+    bint b_packed         # B came as a PackedMatrix, or an earlier slice of rows packed it
     void *c
     Py_ssize_t ldc
     const void *bias      # NULL: none
@@ -315,25 +315,27 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
     cdef int kind = ACT_NONE if activation is None else ACTIVATIONS[activation]
     cdef cnp.npy_intp[2] shape
     cdef Block a_block, b_block
-    cdef PackedMatrix packed
+    cdef PackedMatrix packed = None
     cdef Slice s
-    s.b_packed = isinstance(b, PackedMatrix)
-    n = (<PackedMatrix>b).n if s.b_packed else (<cnp.ndarray>b).shape[1]
+    if isinstance(b, PackedMatrix):
+        packed = <PackedMatrix>b
+        n = packed.n
+    else:
+        n = (<cnp.ndarray>b).shape[1]
     if c is None:
         shape[0] = m
         shape[1] = n
         c = empty(2, shape, cnp.PyArray_TYPE(a))
     if m == 0 or n == 0:
         return c
-    if not s.b_packed and (m == 1 or n == 1) and multiply_vector(a, <cnp.ndarray>b, bias, kind, c):
+    if packed is None and (m == 1 or n == 1) and multiply_vector(a, <cnp.ndarray>b, bias, kind, c):
         return c
     c_data = <char *>cnp.PyArray_DATA(c)
     s.ldc = c.strides[0] // itemsize
     s.a.rs = a.strides[0] // itemsize
     s.a.cs = a.strides[1] // itemsize
     n_slice = min(n, NC)
-    if s.b_packed:
-        packed = <PackedMatrix>b
+    if packed is not None:
         b_data = <const char *>packed.memory.data
         padded = padded_columns(n, itemsize)
         s.b_in_place = False
@@ -359,7 +361,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
             s.accumulate = q > 0
             s.activation = kind if q == blocks - 1 else ACT_NONE
             s.bias = NULL if bias is None else <const char *>cnp.PyArray_DATA(bias) + j0 * itemsize
-            if s.b_packed:
+            if packed is not None:
                 s.b_pack = <void *>(b_data + (p0 * padded + j0 * s.k) * itemsize)
             else:
                 s.b.data = b_data + (p0 * s.b.rs + j0 * s.b.cs) * itemsize
@@ -370,6 +372,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
                 s.m = tile_begin(t0 + s.tiles, tiles, m) - r0
                 s.a.data = a_data + (r0 * s.a.rs + p0 * s.a.cs) * itemsize
                 s.c = c_data + (r0 * s.ldc + j0) * itemsize
+                s.b_packed = packed is not None or i > 0
                 with nogil:
                     if single:
                         run_slice[float](&s, NULL)
