@@ -40,7 +40,7 @@ def _load():
 
     libgomp's threads wait for each other by spinning, for milliseconds unless told otherwise when
     it is loaded. On a busy machine they spin on the very core that the awaited thread needs:
-    small training steps took 50 times as long. So they spin briefly, then sleep; who sets
+    small training steps take many times as long. So they spin briefly, then sleep; who sets
     GOMP_SPINCOUNT or OMP_WAIT_POLICY decides for themselves.
     """
     decided = "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ
