@@ -83,10 +83,9 @@ cdef void scatter_row(Plan *s, Py_ssize_t n, Py_ssize_t o, Py_ssize_t h0, Py_ssi
         for panel in range(ceil_div(s.columns, wide)):
             j = panel * wide
             tile.b = <const floating *>s.weights + j * s.K
-            tile.b_step = panel_width(min(wide, s.columns - j), sizeof(floating))
+            tile.b_step = tile.columns = panel_width(min(wide, s.columns - j), sizeof(floating))
             tile.c = columns + j
-            tile_run(&tile, sizeof(floating), <int>count,
-                     <int>(tile.b_step * sizeof(floating) // VEC_BYTES))
+            tile_run(&tile, sizeof(floating), <int>count, tile.b_step)
         for r in range(s.R):
             h = o * s.sh + r * s.dh - s.ph
             if not h0 <= h < h1:

@@ -19,7 +19,7 @@ from .memory cimport Block, block
 from .pack cimport copy_vector, transpose
 from .threads cimport threads_for
 from .tile cimport (
-    TILE_MAX_WIDTH, TILE_ROWS, TILE_VECS, VEC_BYTES, activate, ceil_div, tile_run, tile_t, wide_panel,
+    TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, tile_run, tile_t, wide_panel,
 )
 from .vecmath cimport ACT_NONE
 
@@ -53,7 +53,7 @@ cdef bint planar_fits(Py_ssize_t inner, Py_ssize_t outer, const Axis *h, const A
                       size_t itemsize) noexcept nogil:
     cdef Py_ssize_t vlen = VEC_BYTES // itemsize
     return (h.step == 1 and w.step == 1 and outer <= TILE_ROWS
-            and outer <= (vlen // 2 if inner < vlen // 4 else vlen // 4))
+            and outer <= vlen // 8)
 
 
 cdef void fill_planes(Plan *s, const floating *x, Py_ssize_t h0, Py_ssize_t rows,
@@ -144,10 +144,11 @@ cdef void run_strip(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
     tile.init_row = value_row
     tile.c = values
     tile.c_row = value_row
+    tile.columns = wide
     at = 0
     while at < size:
         tile.b = planes + at
-        tile_run(&tile, sizeof(floating), <int>s.outer, TILE_VECS)
+        tile_run(&tile, sizeof(floating), <int>s.outer, wide)
         if s.activation != ACT_NONE:
             activate(&values[0], s.outer * wide, s.activation)
         store_pixels[floating](s, values, at, min(wide, size - at), size, y)

@@ -109,6 +109,7 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
         edge_row[i] = i * wide
         zeros[i] = 0
     tile.row = row
+    tile.c_row = c_row
     tile.span = zeros
     tile.b_span = zeros
     tile.spans = 1
@@ -119,6 +120,7 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
         columns = min(wide, s.n - j)
         width = panel_width(columns, sizeof(floating))
         ragged = columns != width
+        tile.columns = columns
         if s.b_in_place and not ragged:
             tile.b = <const floating *>s.b.data + j
             tile.b_step = s.b.rs
@@ -137,28 +139,22 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
                 tile.a = <const floating *>s.a.data + r0 * s.a.rs
             else:
                 tile.a = <const floating *>s.a_pack + t * a_rows * s.k
-            if ragged:
-                tile.c = edge
-                tile.c_row = edge_row
-            else:
-                tile.c = c
-                tile.c_row = c_row
-            if s.accumulate:
-                tile.init = tile.c
-                tile.init_row = tile.c_row
-                if ragged:
-                    for i in range(rows):
-                        memcpy(edge + i * wide, c + i * s.ldc, columns * sizeof(floating))
-            else:
+            tile.c = c
+            if not s.accumulate:
                 tile.init = bias
                 tile.init_row = zeros
-            tile_run(&tile, sizeof(floating), <int>rows, <int>(width * sizeof(floating) // VEC_BYTES))
+            elif not ragged:
+                tile.init = c
+                tile.init_row = c_row
+            else:
+                tile.init = edge
+                tile.init_row = edge_row
+                for i in range(rows):
+                    memcpy(edge + i * wide, c + i * s.ldc, columns * sizeof(floating))
+            tile_run(&tile, sizeof(floating), <int>rows, width)
             if s.activation != ACT_NONE:
                 for i in range(rows):
-                    activate(<floating *>tile.c + tile.c_row[i], columns, s.activation)
-            if ragged:
-                for i in range(rows):
-                    memcpy(c + i * s.ldc, edge + i * wide, columns * sizeof(floating))
+                    activate(c + i * s.ldc, columns, s.activation)
 
 
 cdef void run_item(Slice *s, Py_ssize_t item, Py_ssize_t groups, Py_ssize_t chunks, bint at_once,

@@ -8,6 +8,7 @@
 #define PACK_TRANSPOSED VEC_CAT(pack_transposed, DT)
 #define COPY_VECTOR VEC_CAT(copy_vector, DT)
 #define LOAD_PART VEC_CAT(load_part, DT)
+#define STORE_COLUMNS VEC_CAT(store_columns, DT)
 
 ALWAYS_INLINE void COPY_VECTOR(const REAL *in, REAL *out) { *(VU *)out = *(const VU *)in; }
 
@@ -20,7 +21,15 @@ ALWAYS_INLINE V LOAD_PART(const REAL *p, ptrdiff_t n)
     return v;
 }
 
-/* out[p, j] = in[p * stride + j] for j < columns, 0 for columns <= j < width (whole vectors). */
+/* A vector, or its first half where a panel has no more columns. */
+ALWAYS_INLINE void STORE_COLUMNS(V v, REAL *p, ptrdiff_t columns)
+{
+    if (columns >= VLEN) *(VU *)p = v;
+    else memcpy(p, &v, VEC_BYTES / 2);
+}
+
+/* out[p, j] = in[p * stride + j] for j < columns, 0 for columns <= j < width (whole vectors, or
+ * half of one). */
 static void PACK_ROWS(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t columns,
                       ptrdiff_t width, REAL *out)
 {
@@ -36,12 +45,12 @@ static void PACK_ROWS(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t c
     }
     for (ptrdiff_t p = 0; p < k; p++, in += stride, out += width)
         for (ptrdiff_t j = 0; j < width; j += VLEN)
-            *(VU *)(out + j) = columns > j ? LOAD_PART(in + j, columns - j) : (V){0};
+            STORE_COLUMNS(columns > j ? LOAD_PART(in + j, columns - j) : (V){0}, out + j, width - j);
 }
 
 /* out[p * out_stride + j] = in[j * stride + p] for p < k and j < columns, 0 for columns <= j <
- * width (whole vectors, so up to VLEN - 1 values past the columns are written): VLEN x VLEN blocks are transposed in registers by log2(VLEN) rounds of interleaving row i
- * with row i + VLEN / 2. */
+ * width (whole vectors, or half of one): VLEN x VLEN blocks are transposed in registers by
+ * log2(VLEN) rounds of interleaving row i with row i + VLEN / 2. */
 static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t columns,
                             ptrdiff_t width, REAL *out, ptrdiff_t out_stride)
 {
@@ -65,7 +74,7 @@ static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdi
             const ptrdiff_t steps = k - p < VLEN ? k - p : VLEN;
 #pragma GCC unroll 16
             for (int i = 0; i < VLEN; i++)
-                if (i < steps) *(VU *)(out + (p + i) * out_stride + j) = a[i];
+                if (i < steps) STORE_COLUMNS(a[i], out + (p + i) * out_stride + j, width - j);
         }
     }
 }
@@ -93,3 +102,4 @@ static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptr
 #undef PACK_TRANSPOSED
 #undef COPY_VECTOR
 #undef LOAD_PART
+#undef STORE_COLUMNS

@@ -1,4 +1,4 @@
-/* Adding short runs of values: the inner loop of scattering windows. */
+/* Short runs of values, added or copied: the windows of a scatter, the last columns of a tile. */
 #ifndef FASTNN_SPAN_H
 #define FASTNN_SPAN_H
 
