@@ -6,11 +6,12 @@
 #define PACK_PANEL VEC_CAT(pack_panel, DT)
 #define PACK_ROWS VEC_CAT(pack_rows, DT)
 #define PACK_TRANSPOSED VEC_CAT(pack_transposed, DT)
-#define COPY_VECTOR VEC_CAT(copy_vector, DT)
+#define COPY_HALF VEC_CAT(copy_half, DT)
+#define TRANSPOSE_HALF VEC_CAT(transpose_half, DT)
 #define LOAD_PART VEC_CAT(load_part, DT)
 #define STORE_COLUMNS VEC_CAT(store_columns, DT)
 
-ALWAYS_INLINE void COPY_VECTOR(const REAL *in, REAL *out) { *(VU *)out = *(const VU *)in; }
+ALWAYS_INLINE void COPY_HALF(const REAL *in, REAL *out) { memcpy(out, in, VEC_BYTES / 2); }
 
 /* The first n <= VLEN values at p, then zeros. */
 ALWAYS_INLINE V LOAD_PART(const REAL *p, ptrdiff_t n)
@@ -79,6 +80,22 @@ static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdi
     }
 }
 
+/* out[p * VLEN / 2 + r] = in[r * stride + p] for r < VLEN / 2 and p < VLEN: half the rows, and a
+ * round less, than above; two columns come out in one vector. */
+static inline void TRANSPOSE_HALF(const REAL *in, ptrdiff_t stride, REAL *out)
+{
+    V a[VLEN / 2], b[VLEN / 2];
+    UNROLL(8) for (int i = 0; i < VLEN / 2; i++) a[i] = *(const VU *)(in + i * stride);
+    UNROLL(4) for (int round = 2; round < VLEN; round *= 2) {
+        UNROLL(8) for (int i = 0; i < VLEN / 4; i++) {
+            b[2 * i] = INTERLEAVE(DT, LOW, a[i], a[i + VLEN / 4]);
+            b[2 * i + 1] = INTERLEAVE(DT, HIGH, a[i], a[i + VLEN / 4]);
+        }
+        UNROLL(8) for (int i = 0; i < VLEN / 2; i++) a[i] = b[i];
+    }
+    UNROLL(8) for (int i = 0; i < VLEN / 2; i++) *(VU *)(out + i * VLEN) = a[i];
+}
+
 /* One panel: out[p, j] = in[p * k_stride + j * stride], 0 for columns <= j < width. */
 static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptrdiff_t k,
                        ptrdiff_t columns, ptrdiff_t width, REAL *out)
@@ -100,6 +117,7 @@ static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptr
 #undef PACK_PANEL
 #undef PACK_ROWS
 #undef PACK_TRANSPOSED
-#undef COPY_VECTOR
+#undef COPY_HALF
+#undef TRANSPOSE_HALF
 #undef LOAD_PART
 #undef STORE_COLUMNS

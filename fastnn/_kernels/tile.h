@@ -14,7 +14,8 @@
  *
  * init is C itself (accumulate), a bias (init_row all zero) or NULL (zero); its rows, like B's,
  * are read a panel's width at a time, while only `columns` of C are written. All offsets and steps
- * are in elements. Sums over p and q run in order.
+ * are in elements. A's and C's row offsets ascend; rows of C do not overlap. Sums over p and q run
+ * in order.
  */
 #ifndef FASTNN_TILE_H
 #define FASTNN_TILE_H

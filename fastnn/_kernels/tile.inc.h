@@ -25,40 +25,64 @@
 #undef LANES
 #undef TILE_BODY
 
+/* A function for every kind and height of tile: in one big function, compilers allocate registers
+ * for all bodies together, and spill accumulators. */
+#define TILE_NAME(kind, rows) VEC_CAT(VEC_CAT(VEC_CAT(tile, kind), rows), DT)
+#define TILE_KINDS(rows)                                  \
+    TILE_FUNCTION(rows, two, TILE_VECTORS, 2, 0, 0)       \
+    TILE_FUNCTION(rows, two_cut, TILE_VECTORS, 2, 0, 1)   \
+    TILE_FUNCTION(rows, two_near, TILE_VECTORS, 2, 1, 0)  \
+    TILE_FUNCTION(rows, two_near_cut, TILE_VECTORS, 2, 1, 1) \
+    TILE_FUNCTION(rows, one, TILE_VECTORS, 1, 0, 0)       \
+    TILE_FUNCTION(rows, one_cut, TILE_VECTORS, 1, 0, 1)   \
+    TILE_FUNCTION(rows, one_near, TILE_VECTORS, 1, 1, 0)  \
+    TILE_FUNCTION(rows, one_near_cut, TILE_VECTORS, 1, 1, 1) \
+    TILE_KINDS_HALF(rows)
 #if HALF_PANELS
-#define TILE_CASE_HALF(rows, cut) TILE_HALF(t, rows, 1, cut)
+#define TILE_KINDS_HALF(rows)                             \
+    TILE_FUNCTION(rows, half, TILE_HALF, 1, 0, 0)         \
+    TILE_FUNCTION(rows, half_cut, TILE_HALF, 1, 0, 1)     \
+    TILE_FUNCTION(rows, half_near, TILE_HALF, 1, 1, 0)    \
+    TILE_FUNCTION(rows, half_near_cut, TILE_HALF, 1, 1, 1)
 #else
-#define TILE_CASE_HALF(rows, cut) (void)0
+#define TILE_KINDS_HALF(rows)
 #endif
-#define TILE_CASE_CUT(rows, cut)                            \
-    do {                                                    \
-        if (vecs == 2) TILE_VECTORS(t, rows, 2, cut);       \
-        else if (vecs == 1) TILE_VECTORS(t, rows, 1, cut);  \
-        else TILE_CASE_HALF(rows, cut);                     \
-    } while (0)
-#define TILE_CASE(rows)                       \
-    case rows:                                \
-        if (cut) TILE_CASE_CUT(rows, 1);      \
-        else TILE_CASE_CUT(rows, 0);          \
-        break;
+#if TILE_ROWS == 14
+#define TILE_HEIGHTS                                                                         \
+    TILE_KINDS(1) TILE_KINDS(2) TILE_KINDS(3) TILE_KINDS(4) TILE_KINDS(5) TILE_KINDS(6)      \
+    TILE_KINDS(7) TILE_KINDS(8) TILE_KINDS(9) TILE_KINDS(10) TILE_KINDS(11) TILE_KINDS(12)   \
+    TILE_KINDS(13) TILE_KINDS(14)
+#else
+#define TILE_HEIGHTS \
+    TILE_KINDS(1) TILE_KINDS(2) TILE_KINDS(3) TILE_KINDS(4) TILE_KINDS(5) TILE_KINDS(6)
+#endif
 
-static __attribute__((noinline)) void TILE_RUN(const tile_t *t, int rows, ptrdiff_t width)
-{
-    const int cut = t->spans * t->length > SUM_STEPS;
-    const int vecs = (int)(width / VEC_CAT(VLEN, DT)); /* 0: half a vector */
-    switch (rows) {
-        TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
-#if TILE_ROWS > 6
-        TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10)
-        TILE_CASE(11) TILE_CASE(12) TILE_CASE(13) TILE_CASE(14)
-#endif
+#define TILE_FUNCTION(rows, kind, body, vecs, near, cut)                              \
+    static __attribute__((noinline)) void TILE_NAME(kind, rows)(const tile_t *t)      \
+    {                                                                                 \
+        body(t, rows, vecs, near, cut);                                               \
     }
+TILE_HEIGHTS
+#undef TILE_FUNCTION
+
+static inline void TILE_RUN(const tile_t *t, int rows, ptrdiff_t width)
+{
+    enum { KINDS = HALF_PANELS ? 12 : 8 };
+#define TILE_FUNCTION(rows, kind, body, vecs, near, cut) TILE_NAME(kind, rows),
+    static void (*const tiles[TILE_ROWS * KINDS])(const tile_t *) = {TILE_HEIGHTS};
+#undef TILE_FUNCTION
+    const ptrdiff_t lanes = VEC_CAT(VLEN, DT);
+    const int kind = width > lanes ? 0 : width == lanes ? 4 : 8;
+    const int near = t->row[rows - 1] - t->row[0] == rows - 1; /* A's rows are neighbours */
+    const int cut = t->spans * t->length > SUM_STEPS;
+    tiles[(rows - 1) * KINDS + kind + 2 * near + cut](t);
 }
 
 #undef TILE_RUN
 #undef COPY_SPAN
 #undef TILE_VECTORS
 #undef TILE_HALF
-#undef TILE_CASE_HALF
-#undef TILE_CASE_CUT
-#undef TILE_CASE
+#undef TILE_NAME
+#undef TILE_KINDS
+#undef TILE_KINDS_HALF
+#undef TILE_HEIGHTS
