@@ -1,4 +1,4 @@
-/* Short runs of values, added or copied: the windows of a scatter, the last columns of a tile. */
+/* Short runs of values, copied or added up: the last columns of a tile, the taps of a pixel of few channels. */
 #ifndef FASTNN_SPAN_H
 #define FASTNN_SPAN_H
 
