@@ -29,8 +29,8 @@ ALWAYS_INLINE void STORE_COLUMNS(V v, REAL *p, ptrdiff_t columns)
     else memcpy(p, &v, VEC_BYTES / 2);
 }
 
-/* out[p, j] = in[p * stride + j] for j < columns, 0 for columns <= j < width (whole vectors, or
- * half of one). */
+/* out[p, j] = in[p * stride + j] for j < columns; anything for columns <= j < width (whole vectors,
+ * or half of one). */
 static void PACK_ROWS(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t columns,
                       ptrdiff_t width, REAL *out)
 {
@@ -44,9 +44,14 @@ static void PACK_ROWS(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t c
         }
         return;
     }
-    for (ptrdiff_t p = 0; p < k; p++, in += stride, out += width)
-        for (ptrdiff_t j = 0; j < width; j += VLEN)
-            STORE_COLUMNS(columns > j ? LOAD_PART(in + j, columns - j) : (V){0}, out + j, width - j);
+    const ptrdiff_t end = (k - 1) * stride + columns;
+    for (ptrdiff_t p = 0; p < k; p++, out += width) {
+        for (ptrdiff_t j = 0; j < width; j += VLEN) {
+            /* Whole vectors are read where `in` has values to come. */
+            const ptrdiff_t at = p * stride + j, rest = at + VLEN <= end ? VLEN : columns - j;
+            STORE_COLUMNS(LOAD_PART(in + at, rest > 0 ? rest : 0), out + j, width - j);
+        }
+    }
 }
 
 /* out[p * out_stride + j] = in[j * stride + p] for p < k and j < columns, 0 for columns <= j <
@@ -60,8 +65,11 @@ static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdi
         for (ptrdiff_t p = 0; p < k; p += VLEN) {
             V a[VLEN], b[VLEN];
 #pragma GCC unroll 16
-            for (int i = 0; i < VLEN; i++)
+            for (int i = 0; i < VLEN; i++) {
+                /* So many rows at once are more than the hardware follows. */
+                __builtin_prefetch(in + (j + i) * stride + p + 8 * VLEN);
                 a[i] = i < rows ? LOAD_PART(in + (j + i) * stride + p, k - p) : (V){0};
+            }
 #pragma GCC unroll 4
             for (int round = 1; round < VLEN; round *= 2) {
 #pragma GCC unroll 16
@@ -96,7 +104,7 @@ static inline void TRANSPOSE_HALF(const REAL *in, ptrdiff_t stride, REAL *out)
     UNROLL(8) for (int i = 0; i < VLEN / 2; i++) *(VU *)(out + i * VLEN) = a[i];
 }
 
-/* One panel: out[p, j] = in[p * k_stride + j * stride], 0 for columns <= j < width. */
+/* One panel: out[p, j] = in[p * k_stride + j * stride]; anything for columns <= j < width. */
 static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptrdiff_t k,
                        ptrdiff_t columns, ptrdiff_t width, REAL *out)
 {
