@@ -104,8 +104,6 @@ ALWAYS_INLINE void FN(max_span)(const pool_t *p, const REAL *x, ptrdiff_t row, p
     }
 MAX_SPAN(max_any, 0, 0, 0)
 MAX_SPAN(max_part, 0, 1, 1)
-MAX_SPAN(max_2x2, 2, 0, 0) /* known at compile time: twice as fast */
-MAX_SPAN(max_2x2_few, 2, 1, 0)
 #undef MAX_SPAN
 
 static void FN(max_rows)(const pool_t *pool, const void *source, void *target, int32_t *index,
@@ -129,14 +127,14 @@ static void FN(max_rows)(const pool_t *pool, const void *source, void *target, i
         ptrdiff_t ow = 0;
         if (rows.count == 2 && p.w.taps == 2) {
             ow = p.w.full_begin;
-            FN(max_any)(&p, x, row, rows.count, 0, ow, y, at);
+            if (ow > 0) FN(max_any)(&p, x, row, rows.count, 0, ow, y, at);
             const ptrdiff_t end = p.w.full_end < whole ? p.w.full_end : whole;
-            if (C <= LANES) FN(max_2x2_few)(&p, x, row, 2, ow, end, y, at);
-            else FN(max_2x2)(&p, x, row, 2, ow, end, y, at);
+            if (C <= LANES) FN(max_span)(&p, x, row, 2, ow, end, y, at, 2, 1, 0);
+            else FN(max_span)(&p, x, row, 2, ow, end, y, at, 2, 0, 0);
             ow = end;
         }
-        FN(max_any)(&p, x, row, rows.count, ow, whole, y, at);
-        FN(max_part)(&p, x, row, rows.count, whole, OW, y, at);
+        if (ow < whole) FN(max_any)(&p, x, row, rows.count, ow, whole, y, at);
+        if (whole < OW) FN(max_part)(&p, x, row, rows.count, whole, OW, y, at);
     }
 }
 
@@ -169,11 +167,18 @@ ALWAYS_INLINE void FN(max_gather)(const pool_t *p, const REAL *dy, const int32_t
     }
 }
 
+static __attribute__((noinline)) void FN(max_gather_any)(const pool_t *p, const REAL *dy,
+                                                         const int32_t *index, ptrdiff_t ih,
+                                                         ptrdiff_t iw0, ptrdiff_t iw1, REAL *dx)
+{
+    FN(max_gather)(p, dy, index, ih, iw0, iw1, dx, 0);
+}
+
 static __attribute__((noinline)) void FN(max_gather_part)(const pool_t *p, const REAL *dy,
                                                           const int32_t *index, ptrdiff_t ih,
-                                                          ptrdiff_t iw0, REAL *dx)
+                                                          ptrdiff_t iw0, ptrdiff_t iw1, REAL *dx)
 {
-    FN(max_gather)(p, dy, index, ih, iw0, p->w.size, dx, 1);
+    FN(max_gather)(p, dy, index, ih, iw0, iw1, dx, 1);
 }
 
 /* The same where windows [ow0, ow1) have no column in common and each pixel of the row is in one
@@ -204,14 +209,6 @@ ALWAYS_INLINE void FN(max_spread)(const pool_t *p, const REAL *dy, const int32_t
     }
 }
 
-static __attribute__((noinline)) void FN(max_spread_row)(const pool_t *p, const REAL *dy,
-                                                         const int32_t *index, ptrdiff_t pixel,
-                                                         ptrdiff_t ow1, REAL *dx)
-{
-    if (p->C <= LANES) FN(max_spread)(p, dy, index, pixel, 0, ow1, dx, 1);
-    else FN(max_spread)(p, dy, index, pixel, 0, ow1, dx, 0);
-}
-
 static void FN(max_rows_backward)(const pool_t *pool, const void *source, void *target,
                                   int32_t *index, ptrdiff_t ih0, ptrdiff_t ih1)
 {
@@ -233,11 +230,14 @@ static void FN(max_rows_backward)(const pool_t *pool, const void *source, void *
         ptrdiff_t iw = 0;
         if (rows.count == 1 && p.w.disjoint && whole > 0) {
             const ptrdiff_t windows = whole == W ? OW : p.w.over[whole].first, y = rows.first * OW * C;
-            FN(max_spread_row)(&p, dy + y, index + y, ih * W, windows, dx + at);
+            if (C <= LANES)
+                FN(max_spread)(&p, dy + y, index + y, ih * W, 0, windows, dx + at, 1);
+            else
+                FN(max_spread)(&p, dy + y, index + y, ih * W, 0, windows, dx + at, 0);
             iw = p.w.window[windows].first;
         }
-        FN(max_gather)(&p, dy, index, ih, iw, whole, dx + at, 0);
-        if (whole < W) FN(max_gather_part)(&p, dy, index, ih, whole, dx + at);
+        if (iw < whole) FN(max_gather_any)(&p, dy, index, ih, iw, whole, dx + at);
+        if (whole < W) FN(max_gather_part)(&p, dy, index, ih, whole, W, dx + at);
     }
 }
 

@@ -52,7 +52,8 @@ def max_pool2d_backward(
     image = image_size(op, "input_size", input_size)
     windows, output = _windows(op, image, kernel_size, stride, padding, dilation, ceil_mode)
     _check_output(op, dy, output, image)
-    indices = np.require(indices, np.int32, "A")
+    if indices.dtype != np.int32 or not indices.flags.aligned:
+        indices = np.require(indices, np.int32, "A")
     return _pool.max_pool2d_backward(channels_last(dy), channels_last(indices), windows)
 
 
