@@ -33,8 +33,10 @@ def _to_plain(op, name, x):
 
 def pair(op, name, value, least):
     """An int, or a pair of ints, each >= least, as a pair."""
-    if type(value) is int and value >= least:
-        return value, value
+    if type(value) is int:
+        if value >= least:
+            return value, value
+        value = (value, value)
     try:
         first, second = value if isinstance(value, (tuple, list)) else (value, value)
         first, second = first.__index__(), second.__index__()
