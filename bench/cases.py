@@ -219,7 +219,7 @@ def max_pool(shape):
 
     def by_fastnn(x, dy):
         y, indices = kernels.max_pool2d(x, shape.R, **options)
-        return y, kernels.max_pool2d_backward(dy, indices, x.shape[2:])
+        return y, kernels.max_pool2d_backward(dy, indices, x.shape[2:], shape.R, **options)
 
     def by_numpy(x, dy):
         y, winner = plain.max_pool2d(x, *sizes)

@@ -86,7 +86,7 @@ TABLE = {
     "max_pool2d overlapping": lambda d, b, n: (
         (_pool(d, b, n), (3, 2)), {"stride": 1, "padding": 1, "ceil_mode": True}),
     "max_pool2d_backward": lambda d, b, n: (
-        (_pooled(d, b, n), _winners(d, b, n), (12 + n // 200 * 2, 32)), {}),
+        (_pooled(d, b, n), _winners(d, b, n), (12 + n // 200 * 2, 32), 2), {}),
     "avg_pool2d": lambda d, b, n: ((_pool(d, b, n), 3), {"stride": 2, "padding": 1}),
     "avg_pool2d_backward": lambda d, b, n: ((_pooled(d, b, n), (12 + n // 200 * 2, 32), 2), {}),
     "relu": _elementwise(1),

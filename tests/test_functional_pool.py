@@ -31,7 +31,7 @@ def test_max_pool2d_matches_the_reference(kernel, keywords, dtype):
     )
     expected, indices = reference.max_pool2d(x, kernel, **keywords)
     assert_near(y, expected)
-    assert_near(dx, reference.max_pool2d_backward(dy, indices, (8, 7)))
+    assert_near(dx, reference.max_pool2d_backward(dy, indices, (8, 7), kernel, **keywords))
     _, positions = F.max_pool2d(x, kernel, **keywords, return_indices=True)
     assert positions.dtype == np.int64
     np.testing.assert_array_equal(positions.data, indices)

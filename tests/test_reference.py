@@ -61,7 +61,7 @@ def test_max_pool2d(kernel_size, stride, padding, dilation, ceil_mode):
     our_y, our_indices = reference.max_pool2d(x, kernel_size, **options)
     near(our_y, y)
     near(our_indices, indices)
-    near(reference.max_pool2d_backward(dy, our_indices, (9, 8)), dx)
+    near(reference.max_pool2d_backward(dy, our_indices, (9, 8), kernel_size, **options), dx)
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,12 @@ def max_pool2d(
     if single:
         x = x.unsqueeze(0)
     xd = x.data
-    y, indices = kernels.max_pool2d(
-        xd, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
-    )
+    windows = dict(stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+    y, indices = kernels.max_pool2d(xd, kernel_size, **windows)
     size = xd.shape[2:]
 
     def backward(dy):  # y = the largest x of a window
-        return (kernels.max_pool2d_backward(dy, indices, size),)
+        return (kernels.max_pool2d_backward(dy, indices, size, kernel_size, **windows),)
 
     out = record(y, (x,), backward)
     if single:

@@ -26,21 +26,21 @@ def max_pool2d(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=
     """
     op = "max_pool2d"
     x = _checks.array(op, "x", x, 4)
-    kernel, stride, padding = _sizes(op, kernel_size, stride, padding)
-    dilation = _checks.pair(op, "dilation", dilation, 1)
-    _check_padding(op, padding, kernel)
     if x.shape[2] * x.shape[3] > MAX_PIXELS:
         raise ValueError(f"{op}: an image of x may have at most 2**31 - 1 pixels, got {x.shape}")
-    output = output_size(op, x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
-    return _pool.max_pool2d(channels_last(x), output, kernel, stride, padding, dilation)
+    windows, _ = _windows(op, x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    return _pool.max_pool2d(channels_last(x), windows)
 
 
-def max_pool2d_backward(dy, indices, input_size):
-    """dx[n,c,h,w] = sum of the dy[n,c,oh,ow] with indices[n,c,oh,ow] == h * W + w
+def max_pool2d_backward(
+    dy, indices, input_size, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False
+):
+    """dx[n,c,h,w] = sum of the dy[n,c,oh,ow] with indices[n,c,oh,ow] == h * W + w, over the
+    windows that contain (h, w)
 
-    dy, indices (N, C, OH, OW), input_size (H, W) -> dx (N, C, H, W), channels-last. An index of
-    -1 is left out. Raises ValueError for unequal shapes or another index outside the image,
-    TypeError for a wrong dtype.
+    dy, indices (N, C, OH, OW), input_size (H, W) -> dx (N, C, H, W), channels-last. The other
+    arguments and the errors are those of `max_pool2d`, which returned the indices; ValueError too
+    for unequal shapes, or others than it returns.
     """
     op = "max_pool2d_backward"
     dy = _checks.array(op, "dy", dy, 4)
@@ -48,18 +48,13 @@ def max_pool2d_backward(dy, indices, input_size):
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{op}: indices must be integers, got {indices.dtype}")
     if indices.shape != dy.shape:
-        raise ValueError(
-            f"{op}: indices must have dy's shape {dy.shape}, got {indices.shape}"
-        )
+        raise ValueError(f"{op}: indices must have dy's shape {dy.shape}, got {indices.shape}")
     image = image_size(op, "input_size", input_size)
-    pixels = image[0] * image[1]
-    if indices.dtype != np.int32 or not indices.flags.behaved:
-        _check_indices(op, indices, pixels)
-        indices = indices.astype(np.int32)
-    dx = _pool.max_pool2d_backward(channels_last(dy), channels_last(indices), image)
-    if dx is None:
-        _check_indices(op, indices, pixels)
-    return dx
+    windows, output = _windows(op, image, kernel_size, stride, padding, dilation, ceil_mode)
+    _check_output(op, dy, output, image)
+    if indices.dtype != np.int32 or not indices.flags.aligned:
+        indices = np.require(indices, np.int32, "A")
+    return _pool.max_pool2d_backward(channels_last(dy), channels_last(indices), windows)
 
 
 def avg_pool2d(
@@ -85,13 +80,9 @@ def avg_pool2d(
     """
     op = "avg_pool2d"
     x = _checks.array(op, "x", x, 4)
-    kernel, stride, padding = _sizes(op, kernel_size, stride, padding)
-    _check_padding(op, padding, kernel)
     divisor = _divisor(op, divisor_override)
-    output = output_size(op, x.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
-    return _pool.avg_pool2d(
-        channels_last(x), output, kernel, stride, padding, bool(count_include_pad), divisor
-    )
+    windows, _ = _windows(op, x.shape[2:], kernel_size, stride, padding, 1, ceil_mode)
+    return _pool.avg_pool2d(channels_last(x), windows, bool(count_include_pad), divisor)
 
 
 def avg_pool2d_backward(
@@ -114,31 +105,31 @@ def avg_pool2d_backward(
     op = "avg_pool2d_backward"
     dy = _checks.array(op, "dy", dy, 4)
     image = image_size(op, "input_size", input_size)
-    kernel, stride, padding = _sizes(op, kernel_size, stride, padding)
-    _check_padding(op, padding, kernel)
     divisor = _divisor(op, divisor_override)
-    output = output_size(op, image, kernel, stride, padding, (1, 1), ceil_mode)
+    windows, output = _windows(op, image, kernel_size, stride, padding, 1, ceil_mode)
+    _check_output(op, dy, output, image)
+    return _pool.avg_pool2d_backward(channels_last(dy), windows, bool(count_include_pad), divisor)
+
+
+def _windows(op, image, kernel_size, stride, padding, dilation, ceil_mode):
+    """-> the windows over an (H, W) image, checked, and (OH, OW)"""
+    kernel = _checks.pair(op, "kernel_size", kernel_size, 1)
+    stride = kernel if stride is None else _checks.pair(op, "stride", stride, 1)
+    padding = _checks.pair(op, "padding", padding, 0)
+    dilation = _checks.pair(op, "dilation", dilation, 1)
+    if 2 * padding[0] > kernel[0] or 2 * padding[1] > kernel[1]:
+        raise ValueError(
+            f"{op}: padding must be at most half of kernel_size {kernel}, got {padding}"
+        )
+    output = output_size(op, image, kernel, stride, padding, dilation, ceil_mode)
+    return _pool.Windows(image, output, kernel, stride, padding, dilation), output
+
+
+def _check_output(op, dy, output, image):
     if dy.shape[2:] != output:
         raise ValueError(
             f"{op}: dy must have shape (N, C, {output[0]}, {output[1]}) for input_size {image}, "
             f"got {dy.shape}"
-        )
-    return _pool.avg_pool2d_backward(
-        channels_last(dy), image, kernel, stride, padding, bool(count_include_pad), divisor
-    )
-
-
-def _sizes(op, kernel_size, stride, padding):
-    """kernel_size, stride and padding as pairs."""
-    kernel = _checks.pair(op, "kernel_size", kernel_size, 1)
-    stride = kernel if stride is None else _checks.pair(op, "stride", stride, 1)
-    return kernel, stride, _checks.pair(op, "padding", padding, 0)
-
-
-def _check_padding(op, padding, kernel):
-    if 2 * padding[0] > kernel[0] or 2 * padding[1] > kernel[1]:
-        raise ValueError(
-            f"{op}: padding must be at most half of kernel_size {kernel}, got {padding}"
         )
 
 
@@ -155,11 +146,3 @@ def _divisor(op, divisor_override):
     if divisor == 0:
         raise ValueError(f"{op}: divisor_override must not be 0")
     return divisor
-
-
-def _check_indices(op, indices, pixels):
-    wrong = indices[(indices < -1) | (indices >= pixels)]
-    if wrong.size:
-        raise ValueError(
-            f"{op}: indices must be in 0..{pixels - 1} (or -1 for none), got {wrong.flat[0]}"
-        )

@@ -26,15 +26,14 @@ def max_pool2d(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=
     return y, indices
 
 
-def max_pool2d_backward(dy, indices, input_size):  # y[n,c,oh,ow] = x[n,c].flat[indices[...]]
+def max_pool2d_backward(
+    dy, indices, input_size, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False
+):  # y[n,c,oh,ow] = x[n,c].flat[indices[...]]
     dy = f64(dy)
-    n, c = dy.shape[:2]
-    h, w = input_size
-    dx = np.zeros((n * c, h * w))
-    image = np.arange(n * c)[:, None]
-    pixels = (n * c, dy.shape[2] * dy.shape[3])
-    np.add.at(dx, (image, indices.reshape(pixels)), dy.reshape(pixels))
-    return dx.reshape(n, c, h, w)
+    dx = np.zeros((*dy.shape[:2], input_size[0] * input_size[1]))
+    for n, c, oh, ow in np.argwhere(indices >= 0):
+        dx[n, c, indices[n, c, oh, ow]] += dy[n, c, oh, ow]
+    return dx.reshape(*dy.shape[:2], *input_size)
 
 
 def _avg_window(image, kernel_size, stride, padding, ceil_mode, count_include_pad, override):
