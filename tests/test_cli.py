@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fastnn import __version__, checkpoint, data
-from fastnn.models.pictures import write_pgm
+from fastnn.models.pictures import write_pnm
 from fastnn.training import History
 
 
@@ -91,7 +91,7 @@ def test_predict_inverts_dark_on_light_and_takes_npy_and_png(run):
     digit, label = test.arrays[0][5, 0], test.classes[test.arrays[1][5]]
     model = "runs/lenet5-digits/best.safetensors"
     np.save(cwd / "light.npy", digit)
-    write_pgm(cwd / "dark.pgm", 1 - digit)
+    write_pnm(cwd / "dark.pgm", 1 - digit[None])
     pictures = ["light.npy", "dark.pgm"]
     try:
         from PIL import Image

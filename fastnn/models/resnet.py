@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import functional as F
 from .. import nn
-from ..autograd import cat
+from ..autograd import as_tensor, cat
 from .initial import he_normal_
 from .recipe import Defaults, sgd_recipe
 
@@ -44,12 +44,12 @@ class _Block(nn.Module):
 def _padded(x, channels, stride):
     """Every stride-th pixel of x, zeros for channels beyond x's: (N, C, H, W) ->
     (N, channels, ceil(H / stride), ceil(W / stride))."""
-    if stride != 1:
-        x = F.avg_pool2d(x, 1, stride)  # of one pixel
+    x = as_tensor(x) if stride == 1 else F.avg_pool2d(x, 1, stride)  # of one pixel
     n, c, h, w = x.shape
     if c == channels:
         return x
-    return cat([x, np.broadcast_to(x.data.dtype.type(0), (n, channels - c, h, w))], 1)
+    zeros = np.zeros((n, h, w, channels - c), x.dtype).transpose(0, 3, 1, 2)
+    return cat([x, zeros], 1)
 
 
 class BasicBlock(_Block):
