@@ -9,7 +9,7 @@ from .. import functional as F
 from .. import nn
 from ..autograd import as_tensor, cat
 from .initial import he_normal_
-from .recipe import Defaults, sgd_recipe
+from .recipe import Defaults, cosine_recipe, sgd
 
 SHORTCUTS = ("projection", "padding", None)
 
@@ -174,15 +174,16 @@ def plain34(num_classes=1000, in_channels=3, width=64):
     return resnet34(num_classes, in_channels, width=width, shortcut=None)
 
 
-RECIPE = sgd_recipe(
+RECIPE = cosine_recipe(
     "ResNet",
+    "SGD with momentum",
+    sgd(weight_decay=1e-4),  # the paper's
     size=224,
     defaults={
         "digits": Defaults(epochs=20, batch_size=32, lr=0.02, size=64),
         "mnist": Defaults(epochs=5, batch_size=64, lr=0.05, size=64),
         "folder": Defaults(epochs=60, batch_size=32, lr=0.02),
     },
-    weight_decay=1e-4,  # the paper's
 )
 
 MODELS = {
