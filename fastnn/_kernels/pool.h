@@ -86,6 +86,8 @@ typedef void (*pool_rows_p)(const pool_t *p, const void *source, void *target, i
 
 enum { POOL_MAX, POOL_MAX_BACKWARD, POOL_AVG, POOL_AVG_BACKWARD, POOL_OPS };
 
+#define POOL_VECS 4 /* vectors that a window takes in together */
+enum { POOL_AHEAD = 1024 }; /* elements: so far ahead of its stores backward prefetches dx */
 enum { SUM_PIXELS = 256 }; /* longer sums are cut, so that their rounding error grows slowly */
 
 typedef int32_t pool_int_f32; /* integers as wide as a float, a double */

@@ -56,48 +56,65 @@ ALWAYS_INLINE void FN(store_index)(int32_t *index, INDEX v, const int part, ptrd
     else *(INDEX_OUT *)index = out;
 }
 
-/* One window, one vector of channels. A NaN beats every number, the last NaN the others; of equal
- * numbers the first wins; a window outside the image has index -1. x: its first tap, at `first`
- * in the image; steps in pixels. */
+/* One window, `vecs` vectors of channels. A NaN beats every number, the last NaN the others; of
+ * equal numbers the first wins; a window outside the image has index -1. x: its first tap, at
+ * `first` in the image; steps in pixels. */
 ALWAYS_INLINE void FN(max_window)(const REAL *x, ptrdiff_t first, const ptrdiff_t rows,
                                   const ptrdiff_t cols, ptrdiff_t row_step, ptrdiff_t col_step,
-                                  ptrdiff_t C, REAL *y, int32_t *index, const int part)
+                                  ptrdiff_t C, REAL *y, int32_t *index, const int vecs,
+                                  const int part)
 {
-    V best = (V){0} - (REAL)__builtin_inf();
-    INDEX winner = {0}; /* counted from `first` */
-    if (rows > 0 && cols > 0) best = FN(load_lanes)(x, part, C);
-    else winner -= (int32_t)first + 1;
+    V best[POOL_VECS];
+    INDEX winner[POOL_VECS]; /* counted from `first` */
+    UNROLL(4) for (int v = 0; v < vecs; v++) {
+        if (rows > 0 && cols > 0) {
+            best[v] = FN(load_lanes)(x + v * LANES, part, C);
+            winner[v] = (INDEX){0};
+        } else {
+            best[v] = (V){0} - (REAL)__builtin_inf();
+            winner[v] = (INDEX){0} - (int32_t)(first + 1);
+        }
+    }
     for (ptrdiff_t r = 0; r < rows; r++) {
         for (ptrdiff_t s = r == 0; s < cols; s++) {
             const ptrdiff_t tap = r * row_step + s * col_step;
-            const V v = FN(load_lanes)(x + tap * C, part, C);
-            const INDEX wins = (INDEX)(v > best) | (INDEX)(v != v);
-            best = VEC_SELECT(V, wins, v, best);
-            winner = VEC_SELECT(INDEX, wins, (INDEX){0} + (int32_t)tap, winner);
+            UNROLL(4) for (int v = 0; v < vecs; v++) {
+                const V next = FN(load_lanes)(x + tap * C + v * LANES, part, C);
+                const INDEX wins = (INDEX)(next > best[v]) | (INDEX)(next != next);
+                best[v] = VEC_SELECT(V, wins, next, best[v]);
+                winner[v] = VEC_SELECT(INDEX, wins, (INDEX){0} + (int32_t)tap, winner[v]);
+            }
         }
     }
-    FN(store_lanes)(y, best, part, C);
-    FN(store_index)(index, winner + (int32_t)first, part, C);
+    UNROLL(4) for (int v = 0; v < vecs; v++) {
+        FN(store_lanes)(y + v * LANES, best[v], part, C);
+        FN(store_index)(index + v * LANES, winner[v] + (int32_t)first, part, C);
+    }
 }
 
 ALWAYS_INLINE void FN(avg_window)(const REAL *x, const ptrdiff_t rows, const ptrdiff_t cols,
                                   ptrdiff_t row_step, ptrdiff_t C, REAL divisor, REAL *y,
-                                  const int part)
+                                  const int vecs, const int part)
 {
-    V total = {0};
+    V total[POOL_VECS];
+    UNROLL(4) for (int v = 0; v < vecs; v++) total[v] = (V){0};
     for (ptrdiff_t r = 0; r < rows; r++) {
         for (ptrdiff_t s = 0; s < cols;) {
             const ptrdiff_t end = cols - s <= SUM_PIXELS ? cols : s + SUM_PIXELS;
-            V sum = {0};
-            for (; s < end; s++) sum += FN(load_lanes)(x + (r * row_step + s) * C, part, C);
-            total += sum;
+            V sum[POOL_VECS];
+            UNROLL(4) for (int v = 0; v < vecs; v++) sum[v] = (V){0};
+            for (; s < end; s++) {
+                const REAL *from = x + (r * row_step + s) * C;
+                UNROLL(4) for (int v = 0; v < vecs; v++) sum[v] += FN(load_lanes)(from + v * LANES, part, C);
+            }
+            UNROLL(4) for (int v = 0; v < vecs; v++) total[v] += sum[v];
         }
     }
-    FN(store_lanes)(y, total / divisor, part, C);
+    UNROLL(4) for (int v = 0; v < vecs; v++) FN(store_lanes)(y + v * LANES, total[v] / divisor, part, C);
 }
 
-/* Outputs [ow0, ow1) of row oh. taps: of every window in either direction, or
- * 0: what the tables say. few: C <= LANES. */
+/* Outputs [ow0, ow1) of row oh. taps: of every window in either direction, or 0: what the tables
+ * say. few: C <= LANES. */
 ALWAYS_INLINE void FN(span)(const int op, const pool_t *p, const REAL *x, ptrdiff_t oh,
                             ptrdiff_t ow0, ptrdiff_t ow1, REAL *y, int32_t *index, const int taps,
                             const int few, const int part)
@@ -109,14 +126,22 @@ ALWAYS_INLINE void FN(span)(const int op, const pool_t *p, const REAL *x, ptrdif
     const REAL *divisor = p->divisor;
     for (ptrdiff_t ow = ow0; ow < ow1; ow++) {
         const ptrdiff_t first = row + window[ow].first, S = taps ? taps : window[ow].count;
-        for (ptrdiff_t k = 0; k < (few ? 1 : C); k += LANES) {
-            const ptrdiff_t c = few ? 0 : FN(lane_start)(k, C), at = (y_row + ow) * C + c;
-            const REAL *from = x + first * C + c;
-            if (op == POOL_MAX)
-                FN(max_window)(from, first, R, S, row_step, col_step, C, y + at, index + at, part);
-            else
-                FN(avg_window)(from, R, S, row_step, C, divisor[y_row + ow], y + at, part);
+        const REAL *from = x + first * C;
+        const ptrdiff_t at = (y_row + ow) * C;
+#define WINDOW(c, vecs)                                                                          \
+    if (op == POOL_MAX)                                                                          \
+        FN(max_window)(from + c, first, R, S, row_step, col_step, C, y + at + c, index + at + c, \
+                       vecs, part);                                                              \
+    else                                                                                         \
+        FN(avg_window)(from + c, R, S, row_step, C, divisor[y_row + ow], y + at + c, vecs, part)
+        ptrdiff_t k = 0;
+        if (!few && !taps)
+            for (; k + POOL_VECS * LANES <= C; k += POOL_VECS * LANES) { WINDOW(k, POOL_VECS); }
+        for (; k < (few ? 1 : C); k += LANES) {
+            const ptrdiff_t c = few ? 0 : FN(lane_start)(k, C);
+            WINDOW(c, 1);
         }
+#undef WINDOW
     }
 }
 
@@ -174,32 +199,49 @@ static void FN(avg_rows)(const pool_t *p, const void *x, void *y, int32_t *index
  * avg: y[oh, ow, c] = sum over taps of x[., c] / divisor[oh, ow]; p->divisor holds the reciprocals
  *
  * Every dx gathers from the windows over it, so a row of dx belongs to one thread and its sums run
- * in order. Pixels [iw0, iw1) of row ih; dx: the row. */
+ * in order. */
+ALWAYS_INLINE void FN(gather_pixel)(const int op, const REAL *dy, const int32_t *index,
+                                    const REAL *scale, int32_t pixel, span_t rows, span_t cols,
+                                    ptrdiff_t OW, ptrdiff_t C, REAL *dx, const int vecs,
+                                    const int part)
+{
+    V sum[POOL_VECS];
+    UNROLL(4) for (int v = 0; v < vecs; v++) sum[v] = (V){0};
+    for (ptrdiff_t oh = rows.first; oh < rows.first + rows.count; oh++) {
+        for (ptrdiff_t q = oh * OW + cols.first; q < oh * OW + cols.first + cols.count; q++) {
+            UNROLL(4) for (int v = 0; v < vecs; v++) {
+                const ptrdiff_t at = q * C + v * LANES;
+                const V d = FN(load_lanes)(dy + at, part, C);
+                if (op == POOL_MAX)
+                    sum[v] += VEC_SELECT(V, FN(load_index)(index + at, part, C) == pixel, d, (V){0});
+                else
+                    sum[v] += d * scale[q];
+            }
+        }
+    }
+    UNROLL(4) for (int v = 0; v < vecs; v++) {
+        if (vecs > 1) __builtin_prefetch(dx + POOL_AHEAD + v * LANES, 1); /* to be written */
+        FN(store_lanes)(dx + v * LANES, sum[v], part, C);
+    }
+}
+
+/* Pixels [iw0, iw1) of row ih; dx: the row. */
 ALWAYS_INLINE void FN(gather)(const int op, const pool_t *p, const REAL *dy, const int32_t *index,
                               ptrdiff_t ih, ptrdiff_t iw0, ptrdiff_t iw1, REAL *dx, const int part)
 {
     const ptrdiff_t C = p->C, OW = p->w.out;
-    const REAL *scale = p->divisor;
     const span_t rows = p->h.over[ih], *over = p->w.over;
     for (ptrdiff_t iw = iw0; iw < iw1; iw++) {
-        const span_t cols = over[iw];
         const int32_t pixel = (int32_t)(ih * p->w.size + iw);
-        for (ptrdiff_t k = 0; k < C; k += LANES) {
-            const ptrdiff_t c = FN(lane_start)(k, C);
-            V sum = {0};
-            for (ptrdiff_t oh = rows.first; oh < rows.first + rows.count; oh++) {
-                for (ptrdiff_t s = 0; s < cols.count; s++) {
-                    const ptrdiff_t q = oh * OW + cols.first + s;
-                    const V d = FN(load_lanes)(dy + q * C + c, part, C);
-                    if (op == POOL_MAX) {
-                        const INDEX won = FN(load_index)(index + q * C + c, part, C) == pixel;
-                        sum += VEC_SELECT(V, won, d, (V){0});
-                    } else {
-                        sum += d * scale[q];
-                    }
-                }
-            }
-            FN(store_lanes)(dx + iw * C + c, sum, part, C);
+        ptrdiff_t c = 0;
+        if (!part)
+            for (; c + POOL_VECS * LANES <= C; c += POOL_VECS * LANES)
+                FN(gather_pixel)(op, dy + c, index + c, p->divisor, pixel, rows, over[iw], OW, C,
+                                 dx + iw * C + c, POOL_VECS, 0);
+        for (ptrdiff_t k = c; k < C; k += LANES) {
+            c = FN(lane_start)(k, C);
+            FN(gather_pixel)(op, dy + c, index + c, p->divisor, pixel, rows, over[iw], OW, C,
+                             dx + iw * C + c, 1, part);
         }
     }
 }
