@@ -13,7 +13,7 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "activation", "conv", "conv_scatter", "conv_weight", "correlate", "correlate_planar",
+    "activation", "conv", "conv_columns", "conv_weight", "correlate", "correlate_planar",
     "cross_entropy", "dropout", "elementwise", "gemm", "gemv", "im2col", "layout", "memory",
     "optim", "peak", "pool", "reduce", "softmax", "threads", "tile", "window",
 )  # fmt: skip
