@@ -1,45 +1,16 @@
 /* Pooling, written over REAL (float or double), DT (f32 or f64) and BYTES, the width of its
- * vectors; see pool.h. `op` is POOL_MAX or POOL_AVG; parameters that are const at the call pick,
+ * vectors; see pool.h, and lanes.h for `part`. `op` is POOL_MAX or POOL_AVG; parameters that are const at the call pick,
  * at compile time, the loops for them. */
 
 #define FN(name) VEC_CAT(name, VEC_CAT(DT, BYTES))
-#define V FN(pool_v)
-#define VU FN(pool_vu)
+#define V FN(lanes_v)
+#define LANES ((ptrdiff_t)(BYTES / sizeof(REAL)))
 #define INDEX FN(pool_index)
 #define INDEX_OUT FN(pool_index_out)
-#define LANES ((ptrdiff_t)(BYTES / sizeof(REAL)))
 
-typedef REAL V __attribute__((vector_size(BYTES)));
-typedef REAL VU __attribute__((vector_size(BYTES), aligned(__alignof__(REAL)), may_alias));
-typedef VEC_CAT(pool_int, DT) INDEX __attribute__((vector_size(BYTES)));
+typedef VEC_CAT(lanes_int, DT) INDEX __attribute__((vector_size(BYTES)));
 typedef int32_t INDEX_OUT
     __attribute__((vector_size(BYTES / sizeof(REAL) * 4), aligned(4), may_alias));
-
-/* Where the vector for channels c, c + 1, ... starts. */
-ALWAYS_INLINE ptrdiff_t FN(lane_start)(ptrdiff_t c, ptrdiff_t channels)
-{
-    return c <= channels - LANES || channels < LANES ? c : channels - LANES;
-}
-
-ALWAYS_INLINE size_t FN(used_lanes)(ptrdiff_t channels)
-{
-    return channels < LANES ? channels : LANES;
-}
-
-/* part: only the channels of one pixel. */
-ALWAYS_INLINE V FN(load_lanes)(const REAL *x, const int part, ptrdiff_t channels)
-{
-    V v = {0};
-    if (part) memcpy(&v, x, FN(used_lanes)(channels) * sizeof(REAL));
-    else v = (V) * (const VU *)x;
-    return v;
-}
-
-ALWAYS_INLINE void FN(store_lanes)(REAL *y, V v, const int part, ptrdiff_t channels)
-{
-    if (part) memcpy(y, &v, FN(used_lanes)(channels) * sizeof(REAL));
-    else *(VU *)y = v;
-}
 
 ALWAYS_INLINE INDEX FN(load_index)(const int32_t *index, const int part, ptrdiff_t channels)
 {
@@ -64,8 +35,8 @@ ALWAYS_INLINE void FN(max_window)(const REAL *x, ptrdiff_t first, const ptrdiff_
                                   ptrdiff_t C, REAL *y, int32_t *index, const int vecs,
                                   const int part)
 {
-    V best[POOL_VECS];
-    INDEX winner[POOL_VECS]; /* counted from `first` */
+    V best[LANES_VECS];
+    INDEX winner[LANES_VECS]; /* counted from `first` */
     UNROLL(4) for (int v = 0; v < vecs; v++) {
         if (rows > 0 && cols > 0) {
             best[v] = FN(load_lanes)(x + v * LANES, part, C);
@@ -96,12 +67,12 @@ ALWAYS_INLINE void FN(avg_window)(const REAL *x, const ptrdiff_t rows, const ptr
                                   ptrdiff_t row_step, ptrdiff_t C, REAL divisor, REAL *y,
                                   const int vecs, const int part)
 {
-    V total[POOL_VECS];
+    V total[LANES_VECS];
     UNROLL(4) for (int v = 0; v < vecs; v++) total[v] = (V){0};
     for (ptrdiff_t r = 0; r < rows; r++) {
         for (ptrdiff_t s = 0; s < cols;) {
             const ptrdiff_t end = cols - s <= SUM_PIXELS ? cols : s + SUM_PIXELS;
-            V sum[POOL_VECS];
+            V sum[LANES_VECS];
             UNROLL(4) for (int v = 0; v < vecs; v++) sum[v] = (V){0};
             for (; s < end; s++) {
                 const REAL *from = x + (r * row_step + s) * C;
@@ -136,7 +107,7 @@ ALWAYS_INLINE void FN(span)(const int op, const pool_t *p, const REAL *x, ptrdif
         FN(avg_window)(from + c, R, S, row_step, C, divisor[y_row + ow], y + at + c, vecs, part)
         ptrdiff_t k = 0;
         if (!few && !taps)
-            for (; k + POOL_VECS * LANES <= C; k += POOL_VECS * LANES) { WINDOW(k, POOL_VECS); }
+            for (; k + LANES_VECS * LANES <= C; k += LANES_VECS * LANES) { WINDOW(k, LANES_VECS); }
         for (; k < (few ? 1 : C); k += LANES) {
             const ptrdiff_t c = few ? 0 : FN(lane_start)(k, C);
             WINDOW(c, 1);
@@ -155,12 +126,13 @@ static __attribute__((noinline)) void FN(any_span)(const int op, const pool_t *p
     else FN(span)(POOL_AVG, p, x, oh, ow0, ow1, y, index, 0, 0, 0);
 }
 
-ALWAYS_INLINE void FN(rows_forward)(const int op, const pool_t *pool, const REAL *x, REAL *y,
-                                    int32_t *index, ptrdiff_t oh0, ptrdiff_t oh1)
+ALWAYS_INLINE void FN(rows_forward)(const int op, const pool_t *pool, const REAL *x,
+                                    ptrdiff_t readable, REAL *y, int32_t *index, ptrdiff_t oh0,
+                                    ptrdiff_t oh1)
 {
     const pool_t p = *pool;
     const ptrdiff_t C = p.C, W = p.w.size, OW = p.w.out, reach = C < LANES ? LANES : C;
-    const ptrdiff_t x_end = p.h.size * W * C, y_end = oh1 * OW * C;
+    const ptrdiff_t y_end = oh1 * OW * C;
     for (ptrdiff_t oh = oh0; oh < oh1; oh++) {
         const span_t rows = p.h.window[oh];
         const ptrdiff_t last_row = (rows.first + (rows.count - 1) * p.h.dil) * W;
@@ -168,7 +140,7 @@ ALWAYS_INLINE void FN(rows_forward)(const int op, const pool_t *pool, const REAL
         for (; whole > 0; whole--) {
             const span_t cols = p.w.window[whole - 1];
             const ptrdiff_t last = last_row + cols.first + (cols.count - 1) * p.w.dil;
-            if (last * C + reach <= x_end && (oh * OW + whole - 1) * C + reach <= y_end) break;
+            if (last * C + reach <= readable && (oh * OW + whole - 1) * C + reach <= y_end) break;
         }
         if (rows.count == 2 && p.w.taps == 2) { /* known at compile time: twice as fast */
             ow = p.w.full_begin;
@@ -183,16 +155,16 @@ ALWAYS_INLINE void FN(rows_forward)(const int op, const pool_t *pool, const REAL
     }
 }
 
-static void FN(max_rows)(const pool_t *p, const void *x, void *y, int32_t *index, ptrdiff_t oh0,
-                         ptrdiff_t oh1)
+static void FN(max_rows)(const pool_t *p, const void *x, ptrdiff_t readable, void *y,
+                         int32_t *index, ptrdiff_t oh0, ptrdiff_t oh1)
 {
-    FN(rows_forward)(POOL_MAX, p, x, y, index, oh0, oh1);
+    FN(rows_forward)(POOL_MAX, p, x, readable, y, index, oh0, oh1);
 }
 
-static void FN(avg_rows)(const pool_t *p, const void *x, void *y, int32_t *index, ptrdiff_t oh0,
-                         ptrdiff_t oh1)
+static void FN(avg_rows)(const pool_t *p, const void *x, ptrdiff_t readable, void *y,
+                         int32_t *index, ptrdiff_t oh0, ptrdiff_t oh1)
 {
-    FN(rows_forward)(POOL_AVG, p, x, y, index, oh0, oh1);
+    FN(rows_forward)(POOL_AVG, p, x, readable, y, index, oh0, oh1);
 }
 
 /* max: y[oh, ow, c] = x[index[oh, ow, c], c]
@@ -205,7 +177,7 @@ ALWAYS_INLINE void FN(gather_pixel)(const int op, const REAL *dy, const int32_t 
                                     ptrdiff_t OW, ptrdiff_t C, REAL *dx, const int vecs,
                                     const int part)
 {
-    V sum[POOL_VECS];
+    V sum[LANES_VECS];
     UNROLL(4) for (int v = 0; v < vecs; v++) sum[v] = (V){0};
     for (ptrdiff_t oh = rows.first; oh < rows.first + rows.count; oh++) {
         for (ptrdiff_t q = oh * OW + cols.first; q < oh * OW + cols.first + cols.count; q++) {
@@ -235,9 +207,9 @@ ALWAYS_INLINE void FN(gather)(const int op, const pool_t *p, const REAL *dy, con
         const int32_t pixel = (int32_t)(ih * p->w.size + iw);
         ptrdiff_t c = 0;
         if (!part)
-            for (; c + POOL_VECS * LANES <= C; c += POOL_VECS * LANES)
+            for (; c + LANES_VECS * LANES <= C; c += LANES_VECS * LANES)
                 FN(gather_pixel)(op, dy + c, index + c, p->divisor, pixel, rows, over[iw], OW, C,
-                                 dx + iw * C + c, POOL_VECS, 0);
+                                 dx + iw * C + c, LANES_VECS, 0);
         for (ptrdiff_t k = c; k < C; k += LANES) {
             c = FN(lane_start)(k, C);
             FN(gather_pixel)(op, dy + c, index + c, p->divisor, pixel, rows, over[iw], OW, C,
@@ -291,12 +263,13 @@ ALWAYS_INLINE void FN(spread)(const int op, const pool_t *p, const REAL *dy, con
     }
 }
 
-ALWAYS_INLINE void FN(rows_backward)(const int op, const pool_t *pool, const REAL *dy, REAL *dx,
-                                     const int32_t *index, ptrdiff_t ih0, ptrdiff_t ih1)
+ALWAYS_INLINE void FN(rows_backward)(const int op, const pool_t *pool, const REAL *dy,
+                                     ptrdiff_t readable, REAL *dx, const int32_t *index,
+                                     ptrdiff_t ih0, ptrdiff_t ih1)
 {
     const pool_t p = *pool;
     const ptrdiff_t C = p.C, W = p.w.size, OW = p.w.out, reach = C < LANES ? LANES : C;
-    const ptrdiff_t y_end = p.h.out * OW * C, x_end = ih1 * W * C;
+    const ptrdiff_t x_end = ih1 * W * C;
     dx += ih0 * W * C;
     for (ptrdiff_t ih = ih0; ih < ih1; ih++, dx += W * C) {
         const span_t rows = p.h.over[ih];
@@ -305,7 +278,7 @@ ALWAYS_INLINE void FN(rows_backward)(const int op, const pool_t *pool, const REA
         for (; whole > 0; whole--) {
             const span_t cols = p.w.over[whole - 1];
             const ptrdiff_t last = last_row + cols.first + cols.count - 1;
-            if (last * C + reach <= y_end && (ih * W + whole - 1) * C + reach <= x_end) break;
+            if (last * C + reach <= readable && (ih * W + whole - 1) * C + reach <= x_end) break;
         }
         if (rows.count == 1 && p.w.disjoint && whole > 0) {
             /* of those that end before pixel `whole` */
@@ -319,23 +292,22 @@ ALWAYS_INLINE void FN(rows_backward)(const int op, const pool_t *pool, const REA
     }
 }
 
-static void FN(max_rows_backward)(const pool_t *p, const void *dy, void *dx, int32_t *index,
-                                  ptrdiff_t ih0, ptrdiff_t ih1)
+static void FN(max_rows_backward)(const pool_t *p, const void *dy, ptrdiff_t readable, void *dx,
+                                  int32_t *index, ptrdiff_t ih0, ptrdiff_t ih1)
 {
-    FN(rows_backward)(POOL_MAX, p, dy, dx, index, ih0, ih1);
+    FN(rows_backward)(POOL_MAX, p, dy, readable, dx, index, ih0, ih1);
 }
 
-static void FN(avg_rows_backward)(const pool_t *p, const void *dy, void *dx, int32_t *index,
-                                  ptrdiff_t ih0, ptrdiff_t ih1)
+static void FN(avg_rows_backward)(const pool_t *p, const void *dy, ptrdiff_t readable, void *dx,
+                                  int32_t *index, ptrdiff_t ih0, ptrdiff_t ih1)
 {
-    FN(rows_backward)(POOL_AVG, p, dy, dx, index, ih0, ih1);
+    FN(rows_backward)(POOL_AVG, p, dy, readable, dx, index, ih0, ih1);
 }
 
 static const pool_rows_p FN(POOL_ROWS)[POOL_OPS] = {
     FN(max_rows), FN(max_rows_backward), FN(avg_rows), FN(avg_rows_backward)};
 
 #undef V
-#undef VU
 #undef INDEX
 #undef INDEX_OUT
 #undef LANES
