@@ -15,7 +15,7 @@ from . import cpu
 MODULES = (
     "activation", "conv", "conv_columns", "conv_weight", "correlate", "correlate_planar",
     "cross_entropy", "dropout", "elementwise", "gemm", "gemv", "im2col", "layout", "memory",
-    "optim", "peak", "pool", "reduce", "softmax", "threads", "tile", "window",
+    "optim", "peak", "pool", "reduce", "resample", "softmax", "threads", "tile", "window",
 )  # fmt: skip
 
 

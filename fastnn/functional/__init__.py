@@ -17,9 +17,10 @@ from .activation import (
 )
 from .classification import cross_entropy, nll_loss
 from .conv import conv2d, fold, unfold
-from .dropout import dropout
+from .dropout import dropout, dropout1d, dropout2d
 from .linear import linear
 from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
+from .pad import pad
 from .pool import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -32,12 +33,14 @@ from .pool import (
     max_pool1d,
     max_pool2d,
 )
+from .resize import interpolate
 from .shape import flatten, one_hot
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d",
     "avg_pool1d", "avg_pool2d", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-    "conv2d", "cross_entropy", "dropout", "elu", "flatten", "fold", "l1_loss", "leaky_relu",
-    "linear", "log_softmax", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool2d", "mse_loss",
-    "nll_loss", "one_hot", "relu", "sigmoid", "softmax", "softplus", "tanh", "unfold",
+    "conv2d", "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu", "flatten", "fold",
+    "interpolate", "l1_loss", "leaky_relu", "linear", "log_softmax", "lp_pool1d", "lp_pool2d",
+    "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "one_hot", "pad", "relu", "sigmoid",
+    "softmax", "softplus", "tanh", "unfold",
 ]  # fmt: skip

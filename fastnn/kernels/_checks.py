@@ -58,6 +58,14 @@ def axis(op, value, ndim):
     return found % ndim
 
 
+def number(op, name, value):
+    """A number as a float."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{op}: {name} must be a number, got {value!r}") from None
+
+
 def out(op, x, shape, dtype):
     """An output array given by the caller: writeable, of this shape and dtype."""
     if not isinstance(x, np.ndarray):
