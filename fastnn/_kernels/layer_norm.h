@@ -14,6 +14,7 @@
 
 #include <math.h>
 
+#include "finite.h"
 #include "reduce.h"
 
 #define LAYER_NORM_STEP 4 /* rows at a time, backward */

@@ -93,7 +93,7 @@ static void FN(layer_norm_rows)(const layer_norm_t *g, const REAL *x, ptrdiff_t 
     double sums[2];
     for (ptrdiff_t r = 0; r < rows; r++, x += g->n, y += g->n, room -= g->n) {
         FN(row_sums)(ROW_X, x, x, x, w_end, end, room, 0, sums);
-        const REAL pivot = (REAL)(sums[0] / n);
+        const REAL pivot = (REAL)finite_or_zero(sums[0] / n);
         FN(row_sums)(ROW_MOMENTS, x, x, x, w_end, end, room, pivot, sums);
         const double low = sums[0] / n, square = sums[1] - low * sums[0];
         mean[r] = (double)pivot + low;
@@ -125,12 +125,14 @@ ALWAYS_INLINE FN(row_params) FN(row_params_of)(const layer_norm_t *g, const REAL
                                                ptrdiff_t room, double mean, double var)
 {
     const REAL pivot = (REAL)mean;
-    const double low = mean - (double)pivot, inverse = 1 / sqrt(var + g->eps), n = (double)g->n;
+    const double low = finite_or_zero(mean - (double)pivot), n = (double)g->n;
+    const double inverse = 1 / sqrt(var + g->eps);
     double sums[2];
     FN(row_sums)(ROW_BACKWARD, x, dy, (const REAL *)g->weight, w_end, end, room, pivot, sums);
-    const double slope = -inverse * inverse * inverse * (sums[1] - low * sums[0]) / n;
+    const double product = (sums[1] - low * finite_or_zero(sums[0])) * inverse;
+    const double slope = -inverse * inverse * product / n;
     return (FN(row_params)){pivot, (REAL)inverse, (REAL)(-low * inverse), (REAL)slope,
-                            (REAL)(-inverse * sums[0] / n - slope * low)};
+                            (REAL)(-inverse * sums[0] / n - finite_or_zero(slope) * low)};
 }
 
 /* One vector, at i or the end, of `count` rows n apart; their part of dw and db is added at c. */

@@ -21,6 +21,7 @@
 
 #include <math.h>
 
+#include "finite.h"
 #include "vecmath.h"
 
 #define NORM_CHUNK 32768 /* bytes of a chunk, about: it is read twice by the first pass */
@@ -107,6 +108,13 @@ static inline norm_part_t norm_part(const norm_t *g, ptrdiff_t segment, ptrdiff_
 #define TEMPLATE "norm.inc.h"
 #include "each_dtype.h"
 
+/* a + share (b - a); where one is infinite, their sum is. */
+static inline double norm_between(double a, double b, double share)
+{
+    const double d = b - a;
+    return d - d == 0 ? a + d * share : a + b;
+}
+
 /* The items' means and sums of squares (partial), put together in order -> mean, var. */
 static inline void norm_statistics(const norm_t *g, ptrdiff_t segment, ptrdiff_t slot)
 {
@@ -118,7 +126,7 @@ static inline void norm_statistics(const norm_t *g, ptrdiff_t segment, ptrdiff_t
         const double share = (double)part.pixels / (n + (double)part.pixels);
         for (ptrdiff_t c = 0; c < g->channels; c++) {
             const double d = part.first[c] - all.first[c];
-            all.first[c] += d * share;
+            all.first[c] = norm_between(all.first[c], part.first[c], share);
             all.second[c] += part.second[c] + d * d * share * n;
         }
         n += (double)part.pixels;
@@ -127,7 +135,7 @@ static inline void norm_statistics(const norm_t *g, ptrdiff_t segment, ptrdiff_t
         double *mean = all.first + k * width, *square = all.second + k * width;
         for (ptrdiff_t c = 1; c < width; c++) {
             const double d = mean[c] - *mean, share = 1 / (double)(c + 1);
-            *mean += d * share;
+            *mean = norm_between(*mean, mean[c], share);
             *square += square[c] + d * d * share * n * (double)c;
         }
         g->mean[segment * g->groups + k] = *mean;

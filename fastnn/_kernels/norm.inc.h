@@ -106,7 +106,8 @@ static void FN(norm_moments)(const norm_t *g, norm_part_t t, int thread)
     memset(pivot, 0, g->lanes * sizeof(REAL));
     memset(t.first, 0, 2 * g->channels * sizeof(double));
     FN(norm_sum_chunk)(g, x, some, pivot, t);
-    for (ptrdiff_t c = 0; c < g->channels; c++) pivot[c] = (REAL)(t.first[c] / (double)some);
+    for (ptrdiff_t c = 0; c < g->channels; c++)
+        pivot[c] = (REAL)finite_or_zero(t.first[c] / (double)some);
     FN(norm_repeat)(g, pivot);
     memset(t.first, 0, 2 * g->channels * sizeof(double));
     for (ptrdiff_t p = 0; p < t.pixels; p += g->chunk)
@@ -119,12 +120,7 @@ static void FN(norm_moments)(const norm_t *g, norm_part_t t, int thread)
     }
 }
 
-/* mean = high + low, high a REAL: x - high is exact where they are close. */
-ALWAYS_INLINE double FN(norm_low)(double mean, REAL high)
-{
-    return high - high == 0 ? mean - (double)high : 0;
-}
-
+/* The mean in two parts, the first a REAL: x less that is exact where they are close. */
 static void FN(norm_params)(const norm_t *g, ptrdiff_t segment, ptrdiff_t slot)
 {
     const REAL *weight = (const REAL *)g->weight, *bias = (const REAL *)g->bias;
@@ -135,7 +131,8 @@ static void FN(norm_params)(const norm_t *g, ptrdiff_t segment, ptrdiff_t slot)
         const double s = (weight ? (double)weight[c] : 1) / sqrt(g->var[k] + g->eps);
         mean[c] = (REAL)g->mean[k];
         scale[c] = (REAL)s;
-        shift[c] = (REAL)((bias ? (double)bias[c] : 0) - FN(norm_low)(g->mean[k], mean[c]) * s);
+        const double low = finite_or_zero(g->mean[k] - (double)mean[c]);
+        shift[c] = (REAL)((bias ? (double)bias[c] : 0) - low * s);
     }
     for (int i = NORM_MEAN; i <= NORM_SHIFT; i++) FN(norm_repeat)(g, mean + i * g->lanes);
 }
@@ -285,10 +282,10 @@ static void FN(norm_backward_params)(const norm_t *g, ptrdiff_t segment, ptrdiff
     for (ptrdiff_t k = 0; k < g->groups; k++) {
         const ptrdiff_t begin = k * width, end = begin + width;
         const double inverse = 1 / sqrt(g->var[segment * g->groups + k] + g->eps);
-        const double low = FN(norm_low)(g->mean[segment * g->groups + k], mean[begin]);
+        const double low = finite_or_zero(g->mean[segment * g->groups + k] - (double)mean[begin]);
         double sum = 0, product = 0;
         for (ptrdiff_t c = begin; c < end; c++) {
-            const double dw = (total.second[c] - low * total.first[c]) * inverse;
+            const double dw = (total.second[c] - low * finite_or_zero(total.first[c])) * inverse;
             const double w = weight ? (double)weight[c] : 1;
             dweight[c] += dw;
             dbias[c] += total.first[c];
@@ -298,7 +295,7 @@ static void FN(norm_backward_params)(const norm_t *g, ptrdiff_t segment, ptrdiff
         const double s = -inverse * inverse * product / n;
         for (ptrdiff_t c = begin; c < end; c++) {
             slope[c] = (REAL)s;
-            offset[c] = (REAL)(-inverse * sum / n - s * low);
+            offset[c] = (REAL)(-inverse * sum / n - finite_or_zero(s) * low);
         }
     }
     FN(norm_repeat)(g, slope);
