@@ -11,15 +11,20 @@ def _by_channel(a, x, default):
     return a.reshape(-1, *[1] * (x.ndim - 2))
 
 
+def _mean(x, axes):
+    """Over these axes, kept with length 1; of nothing it is 0 / 0."""
+    total = np.sum(x, axes, keepdims=True)
+    return total / np.prod(np.take(x.shape, axes))
+
+
 def _moments(x, axes):
-    mean = np.mean(x, axes, keepdims=True)
-    return mean, np.mean((x - mean) ** 2, axes, keepdims=True)
+    mean = _mean(x, axes)
+    return mean, _mean((x - mean) ** 2, axes)
 
 
 def _normalise_backward(g, xhat, std, axes):
     """dx, where the statistics over `axes` are x's own"""  # xhat = (x - mean(x)) / std(x)
-    own = np.mean(g, axes, keepdims=True) + xhat * np.mean(g * xhat, axes, keepdims=True)
-    return (g - own) / std
+    return (g - _mean(g, axes) - xhat * _mean(g * xhat, axes)) / std
 
 
 def _wanted(gradients, needs):
