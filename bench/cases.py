@@ -326,6 +326,110 @@ def _image_case(label, shape, output, by_fastnn, by_numpy, by_torch):
     return Case(label, impls, lambda: by_numpy(f64(x), f64(dy)), nbytes, "GB/s")
 
 
+# ---- normalisation: forward and backward, fastnn and torch through their tapes ------------------
+
+
+def batch_norm(residual, shape):
+    """Training, with ReLU, and before it the addition of a residual or not."""
+    x, more = images(*shape), [images(*shape, seed=1)] if residual else []
+    dy = images(*shape, seed=2)
+    w, b = parameters = _affine(shape[1])
+    z = plain.normalise(f64(x), (0, 2, 3))[0] * w[:, None, None] + b[:, None, None] + sum(more)
+    dy[np.abs(z) < 1e-3] = 0  # where rounding may decide whether ReLU lets it through
+
+    def by_fastnn(x, w, b, r=None):
+        options = dict(training=True, residual=r, activation="relu")
+        return fastnn.functional.batch_norm(x, None, None, w, b, **options)
+
+    def by_torch(x, w, b, r=None):
+        y = TF.batch_norm(x, None, None, w, b, training=True)
+        return torch.relu(y if r is None else y + r)
+
+    def by_numpy(x, w, b, *r):
+        w, b, axes = w[:, None, None], b[:, None, None], (0, 2, 3)
+        options = dict(residual=r[0] if r else None, relu=True)
+        return lambda dy: plain.norm_both(x, w, b, dy, axes, axes, **options)
+
+    label = f"{_label(shape)}, {'residual, ' * residual}ReLU"
+    passes = 11 if residual else 8
+    arrays = [x, *parameters, *more]
+    return _norm(label, by_fastnn, by_torch, by_numpy, arrays, dy, passes)
+
+
+def group_norm(shape, groups=8):
+    def by_numpy(x, w, b):
+        grouped = (shape[0], groups, shape[1] // groups, *shape[2:])
+        w, b = w[:, None, None], b[:, None, None]
+        return lambda dy: plain.norm_both(x, w, b, dy, (2, 3, 4), (0, 2, 3), grouped)
+
+    return _norm(
+        f"{_label(shape)}, {groups} groups",
+        lambda x, w, b: fastnn.functional.group_norm(x, groups, w, b),
+        lambda x, w, b: TF.group_norm(x, groups, w, b),
+        by_numpy, [images(*shape), *_affine(shape[1])], images(*shape, seed=2), 8,
+    )  # fmt: skip
+
+
+def layer_norm(shape):
+    n = shape[1]
+    return _norm(
+        _label(shape),
+        lambda x, w, b: fastnn.functional.layer_norm(x, n, w, b),
+        lambda x, w, b: TF.layer_norm(x, (n,), w, b),
+        lambda x, w, b: lambda dy: plain.norm_both(x, w, b, dy, 1, 0),
+        [normal(*shape), *_affine(n)], normal(*shape, seed=2), 5,
+    )  # fmt: skip
+
+
+def local_response_norm(shape, size=5):
+    def by_numpy(x):
+        def both(dy):
+            y, d = plain.local_response_norm(x, size)
+            return y, plain.local_response_norm_backward(dy, x, d, size)
+
+        return both
+
+    return _norm(
+        f"{_label(shape)}, {size} channels",
+        lambda x: fastnn.functional.local_response_norm(x, size),
+        lambda x: TF.local_response_norm(x, size),
+        by_numpy, [images(*shape)], images(*shape, seed=2), 5,
+    )  # fmt: skip
+
+
+def _affine(n):
+    """weight, bias"""
+    return [1 + normal(n, seed=3), normal(n, seed=4)]
+
+
+def _norm(label, by_fastnn, by_torch, by_numpy, arrays, dy, passes):
+    """arrays: x, then all else that is differentiated; passes over x's bytes that have to be made,
+    in both directions together."""
+    nchw = [np.ascontiguousarray(a) for a in (*arrays, dy)]
+
+    def leaves(layout=None):
+        if layout is None:
+            return [fastnn.Tensor(a, requires_grad=True) for a in arrays]
+        return [
+            torch_images(a, layout, True) if a.ndim == 4 else torch.tensor(a, requires_grad=True)
+            for a in arrays
+        ]
+
+    impls = {
+        "fastnn": _with_tape(by_fastnn, leaves(), dy),
+        "numpy": lambda: by_numpy(*nchw[:-1])(nchw[-1]),
+    }
+    if torch and dy.ndim == 4:
+        for layout in FORMATS:
+            impls[f"torch {layout}"] = _with_tape(
+                by_torch, leaves(layout), torch_images(dy, layout)
+            )
+    elif torch:
+        impls["torch"] = _with_tape(by_torch, leaves("NCHW"), torch.from_numpy(dy))
+    expected = lambda: by_numpy(*map(f64, nchw[:-1]))(f64(nchw[-1]))  # noqa: E731
+    return Case(label, impls, expected, passes * dy.nbytes, "GB/s")
+
+
 # ---- elementwise ------------------------------------------------------------------------------
 
 SAVES_INPUT = ("softplus", "leaky_relu", "elu")  # their backward starts from x, others' from y

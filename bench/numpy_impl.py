@@ -152,6 +152,58 @@ def pad_both(mode, x, dy, border):
     return y, dy[:, :, inside, inside]
 
 
+# ---- normalisation: the axes say which elements share a mean -----------------------------------
+
+
+def normalise(x, axes, eps=1e-5):
+    """-> xhat, the standard deviation"""
+    centred = x - x.mean(axes, keepdims=True)
+    std = np.sqrt((centred * centred).mean(axes, keepdims=True) + x.dtype.type(eps))
+    return centred / std, std
+
+
+def normalise_backward(g, xhat, std, axes):  # xhat = (x - mean) / std
+    own = g.mean(axes, keepdims=True) + xhat * (g * xhat).mean(axes, keepdims=True)
+    return (g - own) / std
+
+
+def norm_both(x, w, b, dy, axes, parameter_axes, shape=None, residual=None, relu=False):
+    """Forward and backward: -> y, and the gradients of x, w, b and the residual. x is seen as
+    `shape` while it is normalised; w and b broadcast, and their gradients sum, over
+    parameter_axes."""
+    xhat, std = normalise(x.reshape(shape or x.shape), axes)
+    y = xhat.reshape(x.shape) * w + b
+    if residual is not None:
+        y += residual
+    if relu:
+        y = np.maximum(y, 0)
+        dy = dy * (y > 0)
+    dx = normalise_backward((dy * w).reshape(xhat.shape), xhat, std, axes).reshape(x.shape)
+    dw, db = (dy * xhat.reshape(x.shape)).sum(parameter_axes), dy.sum(parameter_axes)
+    return (y, dx, dw, db) if residual is None else (y, dx, dw, db, dy)
+
+
+def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
+    """-> y, d"""
+    real = x.dtype.type
+    d = real(k) + real(alpha / size) * window_sums(x * x, size // 2, (size - 1) // 2)
+    return x * d**-beta, d
+
+
+def local_response_norm_backward(dy, x, d, size, alpha=1e-4, beta=0.75):  # y = x d^-beta
+    through_d = window_sums(dy * x * d ** (-beta - 1), (size - 1) // 2, size // 2)
+    return dy * d**-beta - x.dtype.type(2 * alpha * beta / size) * x * through_d
+
+
+def window_sums(a, before, after):
+    """Sums of the channels c - before, ..., c + after of (N, C, H, W)."""
+    total = np.zeros_like(a)
+    for shift in range(-before, after + 1):
+        into = slice(max(0, -shift), a.shape[1] - max(0, shift))
+        total[:, into] += a[:, max(0, shift) : a.shape[1] - max(0, -shift)]
+    return total
+
+
 # ---- activations: forward(x) -> y, backward(dy, x, y) -> dx -----------------------------------
 
 

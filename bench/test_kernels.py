@@ -118,6 +118,30 @@ def test_dropout2d(measure, shape, impl):
     measure(impl, cases.dropout2d, shape)
 
 
+@over(shapes.BATCH_NORM)
+@pytest.mark.parametrize("residual", [False, True], ids=["", "residual"])
+def test_batch_norm(measure, residual, shape, impl):
+    measure(impl, cases.batch_norm, residual, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.GROUP_NORM)
+def test_group_norm(measure, shape, impl):
+    measure(impl, cases.group_norm, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.LAYER_NORM)
+def test_layer_norm(measure, shape, impl):
+    measure(impl, cases.layer_norm, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.RESPONSE_NORM)
+def test_local_response_norm(measure, shape, impl):
+    measure(impl, cases.local_response_norm, shape)
+
+
 @impls(*PLAIN)
 @over(shapes.ELEMENTWISE)
 @pytest.mark.parametrize("name", ACTIVATIONS)

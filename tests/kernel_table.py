@@ -128,6 +128,26 @@ TABLE = {
     "pad reflect": lambda d, b, n: ((_image(d, b, n), (2, 1, -1, 3)), {"mode": "reflect"}),
     "pad_backward": lambda d, b, n: ((_image(d, b, n), (2, 1, 1, 3)), {"mode": "reflect"}),
     "pad_backward replicate": lambda d, b, n: ((d(b, 9, n), (7, 1)), {"mode": "replicate"}),
+    "batch_norm": lambda d, b, n: ((_image(d, b, n), d(5)), {"residual": _image(d, b, n)}),
+    "batch_norm relu": lambda d, b, n: (
+        (_image(d, b, n, 67), d(67), d(67)), {"activation": "relu"}),
+    "batch_norm eval": lambda d, b, n: (
+        (_image(d, b, n), None, d(5)), {"mean": d(5), "var": d.positive(5), "eps": 0.1}),
+    "batch_norm_backward": lambda d, b, n: (
+        (_image(d, b, n), _image(d, b, n), d(5), d.positive(5), d(5)),
+        {"y": _image(d, b, n), "activation": "relu"}),
+    "batch_norm_backward eval": lambda d, b, n: (
+        (_image(d, b, n, 67), _image(d, b, n, 67), d(67), d.positive(67)), {"training": False}),
+    "group_norm": lambda d, b, n: ((_image(d, b, n, 6), 2, d(6), d(6)), {}),
+    "group_norm_backward": lambda d, b, n: (
+        (_image(d, b, n, 6), _image(d, b, n, 6), d(b, 3), d.positive(b, 3), d(6)), {}),
+    "layer_norm": lambda d, b, n: ((_rows(d, b, n), 37, d(37), d(37)), {}),
+    "layer_norm_backward": lambda d, b, n: (
+        (_rows(d, b, n), _rows(d, b, n), d(b * (1 + n // 25)), d.positive(b * (1 + n // 25)),
+         d(37)), {}),
+    "local_response_norm": lambda d, b, n: ((_image(d, b, n), 3), {"k": 2.0}),
+    "local_response_norm_backward": lambda d, b, n: (
+        (_image(d, b, n), _image(d, b, n), 4), {"alpha": 0.5}),
     "relu": _elementwise(1),
     "relu_backward": _elementwise(2),
     "sigmoid": _elementwise(1),

@@ -38,7 +38,7 @@ def test_activation(activation):
     y = F.linear(*arrays, activation=activation)
     np.testing.assert_allclose(y.data, getattr(F, activation)(F.linear(*arrays)).data, rtol=1e-12)
     check_gradient(lambda *t: F.linear(*t, activation=activation), *arrays)
-    with pytest.raises(ValueError, match="activation must be None or one of .*'relu'.*got 'selu'"):
+    with pytest.raises(ValueError, match=r"activation must be None or one of .*'relu'.*got 'selu'"):
         F.linear(*arrays, activation="selu")
 
 

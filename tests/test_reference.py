@@ -169,6 +169,68 @@ def test_activations(name, theirs, keeps, options):
     near(getattr(reference, f"{name}_backward")(dy, kept, **options), dx)
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("shape", [(6, 5), (3, 5, 4), (3, 5, 4, 2)])
+def test_batch_norm(shape, fused, training):
+    leaves = x, w, b, r = [leaf(draw(*s)) for s in (shape, shape[1:2], shape[1:2], shape)]
+    mean, var = (None, None) if training else (draw(5, seed=1), draw(5, seed=2) ** 2)
+    given = [None if a is None else torch.tensor(a) for a in (mean, var)]
+    y = F.batch_norm(x, *given, w, b, training, eps=0.1)
+    if fused:
+        y = F.relu(y + r)
+    leaves = leaves if fused else leaves[:3]
+    dy, gradients = differentiate(y, *leaves)
+    arrays = [t.detach().numpy() for t in (x, w, b, r)]
+    options = dict(eps=0.1, activation="relu" if fused else None)
+    our_y, our_mean, our_var = reference.batch_norm(
+        *arrays[:3], mean=mean, var=var, residual=arrays[3] if fused else None, **options
+    )
+    near(our_y, y)
+    ours = reference.batch_norm_backward(
+        dy, arrays[0], our_mean, our_var, *arrays[1:3], training=training, y=our_y, **options
+    )
+    for a, g in zip(ours, gradients, strict=False):
+        near(a, g)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("shape", [(3, 6, 4), (2, 6, 3, 5)])
+def test_group_norm(shape, groups):
+    leaves = x, w, b = [leaf(draw(*s)) for s in (shape, shape[1:2], shape[1:2])]
+    y = F.group_norm(x, groups, w, b)
+    dy, gradients = differentiate(y, *leaves)
+    x, w, b = (t.detach().numpy() for t in leaves)
+    our_y, mean, var = reference.group_norm(x, groups, w, b)
+    near(our_y, y)
+    for a, g in zip(reference.group_norm_backward(dy, x, mean, var, w), gradients, strict=True):
+        near(a, g)
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_layer_norm(ndim):
+    shape = (3, 4, 5)[3 - ndim :]
+    leaves = x, w, b = [leaf(draw(*s)) for s in ((3, 4, 5), shape, shape)]
+    y = F.layer_norm(x, shape, w, b)
+    dy, gradients = differentiate(y, *leaves)
+    x, w, b = (t.detach().numpy() for t in leaves)
+    our_y, mean, var = reference.layer_norm(x, shape, w, b)
+    near(our_y, y)
+    for a, g in zip(reference.layer_norm_backward(dy, x, mean, var, w), gradients, strict=True):
+        near(a, g)
+
+
+@pytest.mark.parametrize("options", [dict(), dict(alpha=2.0, beta=0.5, k=1.5)])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 9])
+def test_local_response_norm(size, options):
+    x = draw(2, 6, 3, 4)
+    tx = leaf(x)
+    y = F.local_response_norm(tx, size, **options)
+    dy, (dx,) = differentiate(y, tx)
+    near(reference.local_response_norm(x, size, **options), y)
+    near(reference.local_response_norm_backward(dy, x, size, **options), dx)
+
+
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])

@@ -58,6 +58,17 @@ def axis(op, value, ndim):
     return found % ndim
 
 
+def count(op, name, value):
+    """A positive int."""
+    try:
+        n = value.__index__()
+    except AttributeError:
+        raise TypeError(f"{op}: {name} must be an int, got {value!r}") from None
+    if n < 1:
+        raise ValueError(f"{op}: {name} must be >= 1, got {n}")
+    return n
+
+
 def number(op, name, value):
     """A number as a float."""
     try:

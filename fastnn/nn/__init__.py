@@ -11,6 +11,15 @@ from .dropout import Dropout, Dropout1d, Dropout2d
 from .linear import Linear
 from .loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from .module import Module, Parameter
+from .norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    LayerNorm,
+    LocalResponseNorm,
+)
 from .pad import (
     ConstantPad1d,
     ConstantPad2d,
@@ -41,11 +50,13 @@ _sys.modules[__name__ + ".functional"] = functional
 
 __all__ = [
     "ELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
-    "AvgPool1d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "ConstantPad1d", "ConstantPad2d",
-    "Conv2d", "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d", "Flatten", "Identity",
-    "L1Loss", "LPPool1d", "LPPool2d", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool1d",
-    "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU",
-    "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "Sequential",
-    "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample", "ZeroPad1d", "ZeroPad2d", "functional",
+    "AvgPool1d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d",
+    "ConstantPad1d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Dropout1d",
+    "Dropout2d", "Flatten", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss",
+    "LPPool1d", "LPPool2d", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax",
+    "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss",
+    "Parameter", "ReLU", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d",
+    "ReplicationPad2d", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample",
+    "ZeroPad1d", "ZeroPad2d", "functional",
     "init", "utils",
 ]  # fmt: skip
