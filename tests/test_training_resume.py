@@ -114,6 +114,25 @@ def test_an_interrupt_in_the_first_epoch_says_so(digits, tmp_path):
             callbacks=StopAt(1, 2))  # fmt: skip
 
 
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_an_interrupt_during_the_save_of_an_epoch_lets_it_end(epoch, digits, tmp_path, monkeypatch):
+    save, saves = ModelCheckpoint.save_last, []
+
+    def interrupted(keeper, run):
+        saves.append(run.epoch)
+        if saves.count(epoch) == 1 and run.epoch == epoch:
+            raise KeyboardInterrupt
+        save(keeper, run)
+
+    monkeypatch.setattr(ModelCheckpoint, "save_last", interrupted)
+    with pytest.raises(TrainingInterrupted, match=f"epoch {epoch} is saved") as stop:
+        train(digits, tmp_path)
+    assert stop.value.epoch == epoch
+    monkeypatch.undo()
+    last = tmp_path / "last.safetensors"
+    assert train(digits, tmp_path, resume=last)[2] == train(digits, tmp_path / "whole")[2]
+
+
 def test_default_place_of_the_last_state(digits, tmp_path):
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     fit(model, digits[0], epochs=1, progress=False, checkpoint=tmp_path / "runs" / "m.safetensors")

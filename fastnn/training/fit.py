@@ -170,14 +170,23 @@ def _loop(run, keepers):
         run.tell("on_fit_begin")
         while run.epoch < run.epochs and not run.stop:
             run.run_epoch()
-            for keeper in keepers:
-                keeper.save_last(run)
+            try:
+                _save_last(keepers, run)
+            except KeyboardInterrupt:  # the epoch is complete: save it after all, then stop
+                _save_last(keepers, run)
+                complete = run.epoch
+                raise
             complete = run.epoch
         run.completed = True
     except KeyboardInterrupt:
         raise TrainingInterrupted(complete, keepers[0].last if keepers else None) from None
     finally:
         run.tell("on_fit_end")
+
+
+def _save_last(keepers, run):
+    for keeper in keepers:
+        keeper.save_last(run)
 
 
 def _callbacks(callbacks, early_stopping, checkpoint):
