@@ -94,7 +94,7 @@ def Dropout(x, ratio=0.5, training_mode=False, *, seed=None):
 def Gemm(a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):
     rows = c is not None and (c.ndim < 2 or c.shape[0] == 1)  # c is one row, for all
     columns = b.shape[0 if transB else 1]
-    bias = np.broadcast_to(beta * c, (1, columns))[0].astype(a.dtype) if rows else None
+    bias = np.broadcast_to(beta * c, (1, columns))[0] if rows else None
     y = kernels.gemm(
         kernels.multiply(a, alpha), b, trans_a=bool(transA), trans_b=bool(transB), bias=bias
     )
@@ -179,10 +179,11 @@ def LRN(x, *, size, alpha=1e-4, beta=0.75, bias=1.0):
 
 
 def by_rank(name, x):
-    """The function for sequences (N, C, L) or images (N, C, H, W)."""
-    if x.ndim > 4:
-        raise Skip("no 3-D convolution and pooling")
-    return getattr(F, f"{name}{x.ndim - 2}d")
+    """The function for sequences (N, C, L), images (N, C, H, W) or volumes."""
+    name = f"{name}{x.ndim - 2}d"
+    if not hasattr(F, name):
+        raise Skip(f"no {name}")
+    return getattr(F, name)
 
 
 class Windows(NamedTuple):
@@ -194,12 +195,16 @@ class Windows(NamedTuple):
     pads: tuple
 
     def padded(self, x, value, most=None):
-        """-> x, and the padding that is left to the operation: all of it, or where the operation
-        cannot do that (uneven, or more than half a kernel, `most`), none and x has it already."""
-        even = all(before == after for before, after in self.pads)
-        if even and (most is None or all(p <= k // 2 for k, (p, _) in zip(self.kernel, self.pads))):
+        """-> x, and the padding that is left to the operation: all of it, or none, and x has it
+        already, where it is uneven or more than the operation's `most` along an axis."""
+        most = most or (np.inf,) * len(self.pads)
+        if all(before == after <= m for m, (before, after) in zip(most, self.pads, strict=True)):
             return x, tuple(before for before, _ in self.pads)
         return pad(x, self.pads, value), (0,) * len(self.pads)
+
+    def half(self):
+        """The most that pooling pads by: half a kernel."""
+        return tuple(k // 2 for k in self.kernel)
 
 
 def pad(x, pads, value=0.0, mode="constant"):
@@ -242,8 +247,6 @@ def ConvTranspose(
     x, w, b=None, *, auto_pad="NOTSET", dilations=None, group=1, kernel_shape=None,
     output_padding=None, output_shape=None, pads=None, strides=None,
 ):  # fmt: skip
-    if x.ndim > 4:
-        raise Skip("no 3-D convolution and pooling")
     if x.ndim == 3:  # a sequence is an image of height 1
         ones = dict(dilations=dilations, output_padding=output_padding, strides=strides)
         ones = {name: (1, *n) for name, n in ones.items() if n is not None}
@@ -253,6 +256,7 @@ def ConvTranspose(
             output_shape=output_shape and (1, *output_shape), **ones, **sequences,
         )  # fmt: skip
         return y[:, :, 0]
+    conv = by_rank("conv_transpose", x)
     how = windows(x.shape[2:], w.shape[2:], "NOTSET", pads, strides, dilations)
     extra, padding, shape = [], [], []
     for a, (n, k, s, d, (before, after)) in enumerate(zip(x.shape[2:], *how, strict=True)):
@@ -267,8 +271,8 @@ def ConvTranspose(
         extra.append(longer + max(before - after, 0))
         padding.append(before)
         shape.append(full - before - after)
-    y = F.conv_transpose2d(x, w, b, how.stride, padding, extra, group, how.dilation)
-    return y[:, :, : shape[0], : shape[1]]
+    y = conv(x, w, b, how.stride, padding, extra, group, how.dilation)
+    return y[:, :, *(slice(n) for n in shape)]
 
 
 @operator
@@ -279,7 +283,7 @@ def MaxPool(
     pool = by_rank("max_pool", x)
     image = x.shape[2:]
     how = windows(image, kernel_shape, auto_pad, pads, strides, dilations)
-    x, padding = how.padded(x, -np.inf, most="half")
+    x, padding = how.padded(x, -np.inf, how.half())
     y, winners = pool(x, how.kernel, how.stride, padding, how.dilation, bool(ceil_mode), True)
     # ONNX counts in the whole tensor without its padding, and may count columns first.
     places = np.unravel_index(winners.data, x.shape[2:])
@@ -301,7 +305,7 @@ def AveragePool(
     if max(how.dilation) > 1:
         raise Skip("no dilation in average pooling, as in PyTorch")
     image = x
-    x, padding = how.padded(x, 0.0, most="half")
+    x, padding = how.padded(x, 0.0, how.half())
     average = functools.partial(
         pool, kernel_size=how.kernel, stride=how.stride, padding=padding, ceil_mode=bool(ceil_mode)
     )
@@ -332,7 +336,7 @@ OPERATORS.update(
 @operator
 def Col2Im(cols, image_shape, block_shape, *, dilations=None, pads=None, strides=None):
     if len(image_shape) != 2:
-        raise Skip("no 3-D convolution and pooling")
+        raise Skip("fold is for images only")
     how = windows(image_shape, block_shape, "NOTSET", pads, strides, dilations)
     if any(before != after for before, after in how.pads):
         raise Skip("fold takes even padding only")
