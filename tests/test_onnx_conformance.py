@@ -1,4 +1,5 @@
-"""ONNX's own test cases of the operators that fastnn has; `onnx_backend` maps them."""
+"""ONNX's own test cases of the operators that fastnn has; `onnx_operators` and
+`onnx_windows` compute them."""
 
 import onnx_backend
 import pytest
