@@ -81,6 +81,22 @@ def conv2d_backward(dy, rows, x_shape, w, stride, padding, needs_dx=True):  # y 
     return add_windows(taps, x_shape, kernel, stride, padding), dw, db
 
 
+def conv2d_both(x, w, b, dy, stride, padding, groups=1):
+    """-> y, dx, dw, db, group by group"""
+    if groups == 1:
+        y, rows = conv2d(x, w, b, stride, padding)
+        return y, *conv2d_backward(dy, rows, x.shape, w, stride, padding)
+    axes = (1, 0, 0, 1)
+    of_groups = zip(
+        *(np.split(a, groups, axis) for a, axis in zip((x, w, b, dy), axes, strict=True)),
+        strict=True,
+    )
+    results = zip(*(conv2d_both(*arrays, stride, padding) for arrays in of_groups), strict=True)
+    return tuple(
+        np.concatenate(parts, axis) for parts, axis in zip(results, (1, 1, 0, 0), strict=True)
+    )
+
+
 def max_pool2d(x, kernel, stride, padding=0):
     """-> y, and which element of its window won"""
     view = windows(x, kernel, stride, padding, -np.inf)
@@ -107,6 +123,42 @@ def avg_pool2d(x, kernel, stride, padding=0):
 def avg_pool2d_backward(dy, x_shape, kernel, stride, padding=0):  # y = mean of the window
     share = dy / kernel**2
     return add_windows([[share] * kernel] * kernel, x_shape, kernel, stride, padding)
+
+
+# ---- normalisation ----------------------------------------------------------------------------
+
+
+def normalize(x, w, b, axes, eps=1e-5):
+    """-> y = w xhat + b, and xhat and the scale for the backward pass; axes: those of a mean"""
+    scale = 1 / np.sqrt(x.var(axes, keepdims=True) + eps)
+    xhat = (x - x.mean(axes, keepdims=True)) * scale
+    return w * xhat + b, xhat, scale
+
+
+def normalize_backward(dy, xhat, scale, w, axes):  # y = w xhat + b
+    """-> dx, dw, db"""
+    d = dy * w
+    shared = d.mean(axes, keepdims=True) + xhat * (d * xhat).mean(axes, keepdims=True)
+    summed = tuple(i for i, n in enumerate(w.shape) if n == 1)
+    db = dy.sum(summed, keepdims=True)
+    return (d - shared) * scale, (dy * xhat).sum(summed, keepdims=True), db
+
+
+def local_response_norm(x, size, alpha, beta, k):
+    """-> y = x / d^beta, and d; size is odd"""
+    d = k + alpha / size * neighbours(x * x, size)
+    return x * d**-beta, d
+
+
+def local_response_norm_backward(dy, x, y, d, size, alpha, beta):  # y[c] = x[c] / d[c]^beta
+    return dy * d**-beta - 2 * alpha * beta / size * x * neighbours(dy * y / d, size)
+
+
+def neighbours(x, size):
+    """The sum over the `size` channels around each."""
+    reach = size // 2
+    padded = np.pad(x, ((0, 0), (reach, reach), (0, 0), (0, 0)))
+    return sum(padded[:, i : i + x.shape[1]] for i in range(size))
 
 
 # ---- activations: forward(x) -> y, backward(dy, x, y) -> dx -----------------------------------
