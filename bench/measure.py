@@ -166,12 +166,13 @@ def measure_memory(threads, seconds):
 def measure_scaling(threads, seconds):
     import scaling
 
-    for kernel in scaling.KERNELS:
-        costs = scaling.costs(kernel, threads, seconds)
-        growth = scaling.growth(costs)
-        emit({"section": "scaling", "label": kernel, "threads": threads, "costs": costs,
-              "growth": growth})  # fmt: skip
-        tell(threads, f"scaling: {kernel}: {growth:.2f} of batch 1 at most")
+    for label, layer in scaling.LAYERS.items():
+        costs, copying = scaling.costs(layer, threads, seconds)
+        emit({"section": "scaling", "label": label, "threads": threads, "costs": costs,
+              "copying": copying})  # fmt: skip
+        for name, values in (("cost", costs), ("copying", copying or ())):
+            shown = " ".join(f"{value:.2f}" for value in scaling.relative(values))
+            tell(threads, f"scaling: {label}: {name} {shown}")
 
 
 def measure_ops(threads, seconds):
