@@ -81,6 +81,22 @@ def conv2d_backward(dy, rows, x_shape, w, stride, padding, needs_dx=True):  # y 
     return add_windows(taps, x_shape, kernel, stride, padding), dw, db
 
 
+def conv2d_both(x, w, b, dy, stride, padding, groups=1):
+    """-> y, dx, dw, db, group by group"""
+    if groups == 1:
+        y, rows = conv2d(x, w, b, stride, padding)
+        return y, *conv2d_backward(dy, rows, x.shape, w, stride, padding)
+    axes = (1, 0, 0, 1)
+    of_groups = zip(
+        *(np.split(a, groups, axis) for a, axis in zip((x, w, b, dy), axes, strict=True)),
+        strict=True,
+    )
+    results = zip(*(conv2d_both(*arrays, stride, padding) for arrays in of_groups), strict=True)
+    return tuple(
+        np.concatenate(parts, axis) for parts, axis in zip(results, (1, 1, 0, 0), strict=True)
+    )
+
+
 def max_pool2d(x, kernel, stride, padding=0):
     """-> y, and which element of its window won"""
     view = windows(x, kernel, stride, padding, -np.inf)
@@ -107,12 +123,6 @@ def avg_pool2d(x, kernel, stride, padding=0):
 def avg_pool2d_backward(dy, x_shape, kernel, stride, padding=0):  # y = mean of the window
     share = dy / kernel**2
     return add_windows([[share] * kernel] * kernel, x_shape, kernel, stride, padding)
-
-
-def global_avg_pool(x, dy):
-    """-> y (N, C, 1, 1), dx"""
-    pixels = x.shape[2] * x.shape[3]
-    return x.mean((2, 3), keepdims=True), np.repeat(dy / pixels, pixels, 3).reshape(x.shape)
 
 
 def max_over_time(x, dy):
@@ -152,56 +162,40 @@ def pad_both(mode, x, dy, border):
     return y, dy[:, :, inside, inside]
 
 
-# ---- normalisation: the axes say which elements share a mean -----------------------------------
+# ---- normalisation ----------------------------------------------------------------------------
 
 
-def normalise(x, axes, eps=1e-5):
-    """-> xhat, the standard deviation"""
-    centred = x - x.mean(axes, keepdims=True)
-    std = np.sqrt((centred * centred).mean(axes, keepdims=True) + x.dtype.type(eps))
-    return centred / std, std
+def normalize(x, w, b, axes, eps=1e-5):
+    """-> y = w xhat + b, and xhat and the scale for the backward pass; axes: those of a mean"""
+    scale = 1 / np.sqrt(x.var(axes, keepdims=True) + eps)
+    xhat = (x - x.mean(axes, keepdims=True)) * scale
+    return w * xhat + b, xhat, scale
 
 
-def normalise_backward(g, xhat, std, axes):  # xhat = (x - mean) / std
-    own = g.mean(axes, keepdims=True) + xhat * (g * xhat).mean(axes, keepdims=True)
-    return (g - own) / std
+def normalize_backward(dy, xhat, scale, w, axes):  # y = w xhat + b
+    """-> dx, dw, db"""
+    d = dy * w
+    shared = d.mean(axes, keepdims=True) + xhat * (d * xhat).mean(axes, keepdims=True)
+    summed = tuple(i for i, n in enumerate(w.shape) if n == 1)
+    db = dy.sum(summed, keepdims=True)
+    return (d - shared) * scale, (dy * xhat).sum(summed, keepdims=True), db
 
 
-def norm_both(x, w, b, dy, axes, parameter_axes, shape=None, residual=None, relu=False):
-    """Forward and backward: -> y, and the gradients of x, w, b and the residual. x is seen as
-    `shape` while it is normalised; w and b broadcast, and their gradients sum, over
-    parameter_axes."""
-    xhat, std = normalise(x.reshape(shape or x.shape), axes)
-    y = xhat.reshape(x.shape) * w + b
-    if residual is not None:
-        y += residual
-    if relu:
-        y = np.maximum(y, 0)
-        dy = dy * (y > 0)
-    dx = normalise_backward((dy * w).reshape(xhat.shape), xhat, std, axes).reshape(x.shape)
-    dw, db = (dy * xhat.reshape(x.shape)).sum(parameter_axes), dy.sum(parameter_axes)
-    return (y, dx, dw, db) if residual is None else (y, dx, dw, db, dy)
-
-
-def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
-    """-> y, d"""
-    real = x.dtype.type
-    d = real(k) + real(alpha / size) * window_sums(x * x, size // 2, (size - 1) // 2)
+def local_response_norm(x, size, alpha, beta, k):
+    """-> y = x / d^beta, and d; size is odd"""
+    d = k + alpha / size * neighbours(x * x, size)
     return x * d**-beta, d
 
 
-def local_response_norm_backward(dy, x, d, size, alpha=1e-4, beta=0.75):  # y = x d^-beta
-    through_d = window_sums(dy * x * d ** (-beta - 1), (size - 1) // 2, size // 2)
-    return dy * d**-beta - x.dtype.type(2 * alpha * beta / size) * x * through_d
+def local_response_norm_backward(dy, x, y, d, size, alpha, beta):  # y[c] = x[c] / d[c]^beta
+    return dy * d**-beta - 2 * alpha * beta / size * x * neighbours(dy * y / d, size)
 
 
-def window_sums(a, before, after):
-    """Sums of the channels c - before, ..., c + after of (N, C, H, W)."""
-    total = np.zeros_like(a)
-    for shift in range(-before, after + 1):
-        into = slice(max(0, -shift), a.shape[1] - max(0, shift))
-        total[:, into] += a[:, max(0, shift) : a.shape[1] - max(0, -shift)]
-    return total
+def neighbours(x, size):
+    """The sum over the `size` channels around each."""
+    reach = size // 2
+    padded = np.pad(x, ((0, 0), (reach, reach), (0, 0), (0, 0)))
+    return sum(padded[:, i : i + x.shape[1]] for i in range(size))
 
 
 # ---- activations: forward(x) -> y, backward(dy, x, y) -> dx -----------------------------------
@@ -251,14 +245,14 @@ def cross_entropy_backward(log_probs, target):  # loss = -mean(log_probs[n, targ
     return d
 
 
-def dropout2d(x, p, rng):
-    keep = rng.random((*x.shape[:2], 1, 1), np.float32) >= p
-    return x * (keep / np.float32(1 - p))
-
-
 def dropout(x, p, rng):
     mask = rng.random(x.shape, np.float32) >= p
     return x * mask * x.dtype.type(1 / (1 - p))
+
+
+def dropout2d(x, p, rng):
+    keep = rng.random((*x.shape[:2], 1, 1), np.float32) >= p
+    return x * (keep / np.float32(1 - p))
 
 
 def sgd_step(params, grads, buffers, lr, momentum):

@@ -1,7 +1,9 @@
 """docs/performance.md from the scoreboard's rows, and its summary in README.md."""
 
+from collections.abc import Mapping
 from math import exp, log
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
@@ -9,12 +11,14 @@ BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
 
 class Section(NamedTuple):
     """title: of its table. mean, floor: the bars for the geometric mean and for every row (None:
-    no bar); small: the floor for rows marked small."""
+    no bar); small: the floor for rows marked small; floors: where rows, by their labels, have
+    bars of their own."""
 
     title: str
     mean: float | None = None
     floor: float | None = None
     small: float | None = None
+    floors: Mapping[str, float] = MappingProxyType({})
     note: str = ""
 
 
@@ -35,6 +39,40 @@ SECTIONS = {
         "Convolution, forward and backward (data, weight and bias)", mean=1.4, floor=0.95,
         note="fastnn and torch both through their tapes.",
     ),
+    "grouped": Section(
+        "Depthwise and grouped convolution, forward and backward", floor=1.3,
+        note="fastnn and torch both through their tapes.",
+    ),
+    "batch norm": Section(
+        "Batch normalisation and ReLU in training, forward and backward", floor=2,
+        note="Two modules in a Sequential, by fastnn and torch; torch's ReLU in place.",
+    ),
+    "max pool": Section(
+        "Max pooling, forward and backward", floor=2,
+        note="N x C x H x W, window / stride; fastnn and torch both through their tapes.",
+    ),
+    "networks": Section(
+        "Training step with SGD and momentum",
+        floors={
+            "ResNet-20, batch 128, 32 x 32": 1.5, "ResNet-18, batch 4, 224 x 224": 1.3,
+            "VGG-11, batch 4, 224 x 224": 1.1,
+        },
+        note="torch's networks are those of bench/torch_networks.py; VGG-11 without its dropout.",
+    ),
+    "inference": Section(
+        "Inference of one picture",
+        floors={
+            "LeNet-5, batch 1, 28 x 28": 3, "ResNet-20, batch 1, 32 x 32": 2,
+            "ResNet-18, batch 1, 224 x 224": 1.3,
+        },
+        note="In evaluation mode, under `no_grad` and torch's `inference_mode`; batch "
+        "normalisation is not folded into the convolutions.",
+    ),
+    "memory": Section(
+        "Memory of a training step", floor=1,
+        note="Peak resident set above the start, in a fresh process for each implementation "
+        "(bench/memory.py). The ratio is torch's peak over fastnn's.",
+    ),
     "lenet5": Section("Training step of LeNet-5 with Adam", floor=2.5),
     "mlp": Section("Training step of an MLP with Adam", floor=1.4),
     "lenet5 numpy": Section(
@@ -46,10 +84,11 @@ SECTIONS = {
     ),
 }  # fmt: skip
 PEAK_BAR, IMPORT_BAR = 0.9, 0.040
+GROWTH_BAR = 1.1  # no growth, but for what timing is uncertain by
 
 
-def page(facts, rows):
-    """The whole of docs/performance.md."""
+def page(facts, rows, picture=None):
+    """The whole of docs/performance.md; picture: the name of that of the section "scaling"."""
     parts = [
         "# Performance", "",
         "Written by `bench/scoreboard.py`; every row that was measured is here. A ratio is the",
@@ -59,12 +98,14 @@ def page(facts, rows):
         "| | |", "|---|---|",
         *(f"| {name} | {text} |" for name, text in facts.items()), "",
         "Peers run unhandicapped: `OPENBLAS_CORETYPE` and `OPENBLAS_L2_SIZE` unset, torch in both",
-        "memory formats and with both its Adams (the default, and `fused=True`), the best counted.",
+        "memory formats and with both forms of its optimisers (the default, and `fused=True`), the",
+        "best counted.",
         "All results were compared with float64 before anything was timed. float32 throughout.",
         "", "## Summary", "", BEGIN, *summary(rows), END, "",
     ]  # fmt: skip
     for name in SECTIONS:
         parts += tables(name, [r for r in rows if r["section"] == name])
+    parts += scaling_table([r for r in rows if r["section"] == "scaling"], picture)
     parts += peak_table([r for r in rows if r["section"] == "peak"])
     return "\n".join(parts).rstrip() + "\n"
 
@@ -75,7 +116,8 @@ def geometric_mean(ratios):
 
 def floor_of(row):
     section = SECTIONS[row["section"]]
-    return section.small if row.get("small") else section.floor
+    floor = section.small if row.get("small") else section.floor
+    return section.floors.get(row["label"], floor)
 
 
 def misses(row):
@@ -99,12 +141,16 @@ def summary(rows):
         of_section = [r for r in compared if r["section"] == name]
         if of_section:
             lines += _summary_rows(section, of_section, counts)
+    lines += _scaling_summary(rows, counts)
     lines += _peak_summary(rows, counts) + _import_summary(rows, counts)
     return [*lines, "", *losing_rows(compared)]
 
 
 def _summary_rows(section, rows, counts):
-    """Of one section: the geometric mean where there are several rows, and the worst row."""
+    """Of one section: the geometric mean where there are several rows, and the worst row; or every
+    row, where each has a bar of its own."""
+    if section.floors:
+        return [_row_summary(section, label, rows, counts) for label in section.floors]
     by_count = [[r for r in rows if r["threads"] == n] for n in counts]
     lines = []
     if max(map(len, by_count)) > 1:
@@ -116,6 +162,34 @@ def _summary_rows(section, rows, counts):
     title = f"{section.title}: worst row" if lines else section.title
     bar = f">= {section.floor:.3g}x" + (f", small {section.small:g}x" if section.small else "")
     lines.append(_line(title, bar, map(_ratio, worst), not any(map(misses, rows))))
+    return lines
+
+
+def _row_summary(section, label, rows, counts):
+    rows = [r for r in rows if r["label"] == label]
+    ratios = {r["threads"]: r["ratio"] for r in rows}
+    bar = f">= {section.floors[label]:.3g}x"
+    cells = (_ratio(ratios.get(n)) for n in counts)
+    return _line(f"{section.title}: {label}", bar, cells, not any(map(misses, rows)))
+
+
+def growth(row):
+    """The most that a picture costs in any batch, relative to one alone, and over what copying
+    grows by where memory is the limit."""
+    grown = max(row["costs"]) / row["costs"][0]
+    return grown / (max(row["copying"]) / row["copying"][0]) if row["copying"] else grown
+
+
+def _scaling_summary(rows, counts):
+    lines = []
+    title = "Cost over arithmetic, batch 1 to 256, relative to batch 1"
+    for copying, which in ((False, "worst layer"), (True, "over copying's, worst layer")):
+        part = [r for r in rows if r["section"] == "scaling" and bool(r["copying"]) == copying]
+        if part:
+            worst = [max((growth(r) for r in part if r["threads"] == n), default=None)
+                     for n in counts]  # fmt: skip
+            met = max(map(growth, part)) <= GROWTH_BAR
+            lines.append(_line(f"{title}: {which}", f"<= {GROWTH_BAR}x", map(_ratio, worst), met))
     return lines
 
 
@@ -205,6 +279,8 @@ def tables(name, rows):
 
 def _speed(row, seconds):
     """In the row's unit; microseconds where it has none."""
+    if row.get("unit") == "MB":
+        return f"{seconds:.1f}"
     if "work" not in row:
         return f"{seconds * 1e6:.2f}"
     scale = 1e9 if row["unit"].startswith("G") else 1
@@ -218,6 +294,36 @@ def _mark(row):
     if misses(row):
         marks.append("**below bar**")
     return ", ".join(marks)
+
+
+def scaling_table(rows, picture):
+    if not rows:
+        return []
+    from scaling import BATCHES, relative
+
+    lines = [
+        "## Cost and batch", "",
+        "Time for a picture, forward and backward, relative to that at batch 1; the arithmetic for",
+        "a picture is always the same. Where a layer does little of it, the caches decide: beside",
+        "it is what copying as many elements costs, by NumPy.", "",
+    ]  # fmt: skip
+    if picture:
+        lines += [f"![cost over arithmetic by batch]({picture})", ""]
+    for threads in sorted({r["threads"] for r in rows}):
+        lines += [
+            f"{_threads(threads)}, batch:", "",
+            f"| | {' | '.join(map(str, BATCHES))} | |", "|---|" + "--:|" * len(BATCHES) + "---|",
+        ]  # fmt: skip
+        for r in rows:
+            if r["threads"] == threads:
+                mark = "" if growth(r) <= GROWTH_BAR else "**grows**"
+                for label, costs, end in ((r["label"], r["costs"], mark),
+                                          ("- copying", r["copying"], "")):  # fmt: skip
+                    if costs:
+                        cells = " | ".join(f"{cost:.2f}" for cost in relative(costs))
+                        lines.append(f"| {label} | {cells} | {end} |")
+        lines.append("")
+    return lines
 
 
 def peak_table(rows):

@@ -34,6 +34,7 @@ class Conv(NamedTuple):
     R: int
     stride: int
     padding: int
+    groups: int = 1
 
     @property
     def output(self):
@@ -44,7 +45,7 @@ class Conv(NamedTuple):
     @property
     def multiply_adds(self):
         """As usually counted: taps in the padding included."""
-        return self.N * self.K * self.C * self.R**2 * prod(self.output)
+        return self.N * self.K * self.C // self.groups * self.R**2 * prod(self.output)
 
     @property
     def multiply_adds_inside(self):
@@ -55,13 +56,18 @@ class Conv(NamedTuple):
             return sum(min(start + self.R, size) - max(start, 0) for start in starts)
 
         oh, ow = self.output
-        return self.N * self.K * self.C * taps(self.H, oh) * taps(self.W, ow)
+        pairs = self.K * self.C // self.groups
+        return self.N * pairs * taps(self.H, oh) * taps(self.W, ow)
 
     def __str__(self):
         text = f"{self.N} x {self.C} x {self.H} x {self.W}, {self.K} of {self.R} x {self.R}"
         if self.stride > 1:
             text += f", stride {self.stride}"
-        return text + (f", pad {self.padding}" if self.padding else "")
+        if self.padding:
+            text += f", pad {self.padding}"
+        if self.groups > 1:
+            text += f", {self.groups} groups"
+        return text
 
 
 class Pool(NamedTuple):
@@ -72,6 +78,12 @@ class Pool(NamedTuple):
     R: int
     stride: int
     padding: int = 0
+
+    @property
+    def output(self):
+        """(OH, OW)"""
+        reach = 2 * self.padding - self.R
+        return (self.H + reach) // self.stride + 1, (self.W + reach) // self.stride + 1
 
     def __str__(self):
         return f"{self.N} x {self.C} x {self.H} x {self.W}, {self.R} x {self.R} / {self.stride}"
@@ -111,22 +123,25 @@ CONV = (
     Conv(16, 128, 56, 56, 128, 3, 2, 1),
 )
 
+GROUPED = (Conv(16, 128, 56, 56, 128, 3, 1, 1, 128), Conv(16, 128, 56, 56, 128, 3, 1, 1, 32))
+
 # Where the arithmetic units should be the only limit.
 LARGE_GEMM = tuple(s for s in GEMM if min(s[:3]) >= 1024)
 LARGE_CONV = tuple(s for s in CONV if s.R == 3 and s.C >= 64)
 
 IM2COL = (CONV[1], CONV[4])
-BATCH_NORM = ((128, 64, 32, 32), (128, 16, 32, 32), (4, 256, 56, 56), (64, 6, 28, 28))  # N C H W
-GROUP_NORM = ((16, 64, 56, 56), (128, 16, 32, 32))
-LAYER_NORM = ((2048, 512), (8192, 64), (4096, 10))
-RESPONSE_NORM = ((16, 96, 27, 27), (16, 64, 56, 56))  # AlexNet's and GoogLeNet's
-POOL = (Pool(64, 6, 28, 28, 2, 2), Pool(128, 32, 32, 32, 2, 2), Pool(16, 64, 112, 112, 3, 2, 1))
-GLOBAL_POOL = ((128, 64, 8, 8), (16, 512, 7, 7))
+POOL = (
+    Pool(64, 6, 28, 28, 2, 2),
+    Pool(128, 32, 32, 32, 2, 2),
+    Pool(128, 64, 32, 32, 2, 2),
+    Pool(16, 64, 112, 112, 3, 2, 1),
+)
+NORM = ((128, 64, 32, 32), (128, 16, 32, 32), (4, 64, 112, 112))
 SEQUENCES = ((64, 100, 50), (50, 300, 60))  # N, C, L: max over time
 RESIZED = ((16, 64, 28, 28), (8, 3, 112, 112))  # and padded
 CHANNELS = ((512, 16, 14, 14), (128, 64, 32, 32))  # dropped as a whole
 ELEMENTWISE = ((64, 400), (1024, 1024), (64, 16, 64, 64))  # activations, arithmetic, dropout
-ROWS = ((64, 10), (128, 1000), (2048, 512))  # softmax and its loss: N, V; reductions over rows
+ROWS = ((64, 10), (128, 1000), (2048, 512))  # N, V: softmax, its loss, layer norm, reductions
 
 # Parameters that one optimiser step updates.
 LENET5 = (

@@ -3,7 +3,7 @@ recorded on the tape, by every implementation."""
 
 import numpy as np
 import numpy_impl as plain
-from cases import FORMATS, Case, f64, images, normal, torch, torch_images
+from cases import FORMATS, Case, f64, images, normal, torch, torch_format, torch_images
 from shapes import LENET5, MLP
 
 import fastnn
@@ -15,19 +15,20 @@ LR = 1e-6
 
 def lenet5(batch=64):
     x = images(batch, 1, 28, 28)
-    target = _labels(batch)
+    target = labels(batch)
     weights = _weights(LENET5)
-    model = _load(fastnn.models.LeNet5(), weights)
     nchw = np.ascontiguousarray(x)
     impls = {
-        "fastnn": _fastnn_step(model, x, target),
+        "fastnn": _fastnn_step(fastnn.models.LeNet5(), weights, x, target),
         "numpy": _numpy_step(weights, nchw, target),
     }
     for layout in FORMATS if torch else ():
+        import torch_networks
+
         for fused in (False, True):
-            t_model = _torch_lenet5(weights, layout)
+            model = torch_networks.LeNet5(10).to(memory_format=torch_format(layout))
             impls[f"torch {layout}{', fused Adam' * fused}"] = _torch_step(
-                t_model, torch_images(x, layout), target, fused
+                model, weights, torch_images(x, layout), target, fused
             )
 
     def expected():
@@ -38,22 +39,33 @@ def lenet5(batch=64):
 
 def mlp(batch=128):
     x = normal(batch, 784)
-    target = _labels(batch)
+    target = labels(batch)
     weights = _weights(MLP)
-    layers = nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 10)
-    model = _load(nn.Sequential(*layers), weights)
-    impls = {"fastnn": _fastnn_step(model, x, target)}
+    impls = {"fastnn": _fastnn_step(_mlp(nn), weights, x, target)}
     for fused in (False, True) if torch else ():
-        t_model = _load(_torch_mlp(), [torch.from_numpy(w.copy()) for w in weights])
         impls[f"torch{', fused Adam' * fused}"] = _torch_step(
-            t_model, torch.from_numpy(x), target, fused
+            _mlp(torch.nn), weights, torch.from_numpy(x), target, fused
         )
     label = f"MLP 784-1024-1024-10, batch {batch}"
     return Case(label, impls, lambda: _mlp_expected(weights, x, target), batch, unit="rows/s")
 
 
-def _labels(batch):
-    return np.random.default_rng(5).integers(0, 10, batch)
+def training_step(model, optimizer, cross_entropy, x, target):
+    """By fastnn or torch: a call that returns the loss and the gradient of the first weight."""
+    first = next(iter(model.parameters()))
+
+    def step():
+        optimizer.zero_grad()
+        loss = cross_entropy(model(x), target)
+        loss.backward()
+        optimizer.step()
+        return loss, first.grad
+
+    return step
+
+
+def labels(batch, classes=10):
+    return np.random.default_rng(5).integers(0, classes, batch)
 
 
 def _weights(shapes):
@@ -68,32 +80,16 @@ def _load(model, weights):
     return model
 
 
-def _fastnn_step(model, x, target):
-    optimizer = fastnn.optim.Adam(model.parameters(), lr=LR)
-    first = next(iter(model.parameters()))
-
-    def step():
-        optimizer.zero_grad()
-        loss = fastnn.functional.cross_entropy(model(x), target)
-        loss.backward()
-        optimizer.step()
-        return loss, first.grad
-
-    return step
+def _fastnn_step(model, weights, x, target):
+    optimizer = fastnn.optim.Adam(_load(model, weights).parameters(), lr=LR)
+    return training_step(model, optimizer, fastnn.functional.cross_entropy, x, target)
 
 
-def _torch_step(model, x, target, fused):
+def _torch_step(model, weights, x, target, fused):
+    _load(model, map(torch.from_numpy, weights))
     optimizer = torch.optim.Adam(model.parameters(), lr=LR, fused=fused)
-    first, target = next(model.parameters()), torch.from_numpy(target)
-
-    def step():
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(x), target)
-        loss.backward()
-        optimizer.step()
-        return loss, first.grad
-
-    return step
+    cross_entropy = torch.nn.functional.cross_entropy
+    return training_step(model, optimizer, cross_entropy, x, torch.from_numpy(target))
 
 
 def _numpy_step(weights, x, target):
@@ -101,23 +97,11 @@ def _numpy_step(weights, x, target):
     return lambda: model.step(x, target)
 
 
-def _torch_lenet5(weights, layout):
-    tnn = torch.nn
-    model = tnn.Sequential(
-        tnn.Conv2d(1, 6, 5, padding=2), tnn.ReLU(), tnn.MaxPool2d(2),
-        tnn.Conv2d(6, 16, 5), tnn.ReLU(), tnn.MaxPool2d(2), tnn.Flatten(),
-        tnn.Linear(400, 120), tnn.ReLU(), tnn.Linear(120, 84), tnn.ReLU(), tnn.Linear(84, 10),
-    )  # fmt: skip
-    _load(model, [torch.from_numpy(w.copy()) for w in weights])
-    if layout == "channels_last":
-        model = model.to(memory_format=torch.channels_last)
-    return model
-
-
-def _torch_mlp():
-    tnn = torch.nn
-    return tnn.Sequential(
-        tnn.Linear(784, 1024), tnn.ReLU(), tnn.Linear(1024, 1024), tnn.ReLU(), tnn.Linear(1024, 10)
+def _mlp(library):
+    """library: fastnn.nn or torch.nn"""
+    linear, relu = library.Linear, library.ReLU
+    return library.Sequential(
+        linear(784, 1024), relu(), linear(1024, 1024), relu(), linear(1024, 10)
     )
 
 
@@ -156,7 +140,5 @@ def tiny_operands():
     arrays = {"x": normal(3, 4), "y": 2 + np.abs(normal(3, 4, seed=1)), "w": normal(4, 3)}
     operands = {"fastnn": {k: fastnn.Tensor(a, requires_grad=True) for k, a in arrays.items()}}
     if torch:
-        operands["torch"] = {
-            k: torch.from_numpy(a).requires_grad_() for k, a in arrays.items()
-        }
+        operands["torch"] = {k: torch.from_numpy(a).requires_grad_() for k, a in arrays.items()}
     return operands

@@ -3,6 +3,9 @@
 from functools import lru_cache
 
 import cases
+import cases_elementwise
+import cases_norm
+import cases_resize
 import numpy_impl
 import pytest
 import shapes
@@ -50,6 +53,12 @@ def test_gemm(measure, shape, impl):
     measure(impl, cases.gemm, shape)
 
 
+@impls(*PLAIN)
+@pytest.mark.parametrize("batch", [1, 128])
+def test_linear_forward_and_backward(measure, batch, impl):
+    measure(impl, cases.linear, batch, 784, 1024)
+
+
 @impls(*IMAGES)
 @over(shapes.CONV)
 def test_conv2d(measure, shape, impl):
@@ -59,6 +68,12 @@ def test_conv2d(measure, shape, impl):
 @impls(*IMAGES)
 @over(shapes.CONV)
 def test_conv2d_forward_and_backward(measure, shape, impl):
+    measure(impl, cases.conv_both, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.GROUPED)
+def test_grouped_conv2d_forward_and_backward(measure, shape, impl):
     measure(impl, cases.conv_both, shape)
 
 
@@ -87,73 +102,73 @@ def test_avg_pool2d(measure, shape, impl):
 
 
 @impls(*IMAGES)
-@over(shapes.GLOBAL_POOL)
-def test_global_avg_pool(measure, shape, impl):
+@over(shapes.NORM)
+def test_global_avg_pool2d(measure, shape, impl):
     measure(impl, cases.global_avg_pool, shape)
 
 
 @impls(*PLAIN)
 @over(shapes.SEQUENCES)
 def test_max_over_time(measure, shape, impl):
-    measure(impl, cases.max_over_time, shape)
+    measure(impl, cases_resize.max_over_time, shape)
 
 
 @impls(*IMAGES)
 @over(shapes.RESIZED)
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 def test_upsample(measure, mode, shape, impl):
-    measure(impl, cases.upsample, mode, shape)
+    measure(impl, cases_resize.upsample, mode, shape)
 
 
 @impls(*IMAGES)
 @over(shapes.RESIZED)
 @pytest.mark.parametrize("mode", ["constant", "reflect"])
 def test_pad(measure, mode, shape, impl):
-    measure(impl, cases.pad, mode, shape)
+    measure(impl, cases_resize.pad, mode, shape)
 
 
 @impls(*IMAGES)
 @over(shapes.CHANNELS)
 def test_dropout2d(measure, shape, impl):
-    measure(impl, cases.dropout2d, shape)
-
-
-@over(shapes.BATCH_NORM)
-@pytest.mark.parametrize("residual", [False, True], ids=["", "residual"])
-def test_batch_norm(measure, residual, shape, impl):
-    measure(impl, cases.batch_norm, residual, shape)
+    measure(impl, cases_resize.dropout2d, shape)
 
 
 @impls(*IMAGES)
-@over(shapes.GROUP_NORM)
+@over(shapes.NORM)
+def test_batch_norm_and_relu(measure, shape, impl):
+    measure(impl, cases_norm.batch_norm_relu, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.NORM)
 def test_group_norm(measure, shape, impl):
-    measure(impl, cases.group_norm, shape)
+    measure(impl, cases_norm.group_norm, shape)
+
+
+@impls(*IMAGES)
+@over([(16, 96, 27, 27)])
+def test_local_response_norm(measure, shape, impl):
+    measure(impl, cases_norm.local_response_norm, shape)
 
 
 @impls(*PLAIN)
-@over(shapes.LAYER_NORM)
+@over(shapes.ROWS)
 def test_layer_norm(measure, shape, impl):
-    measure(impl, cases.layer_norm, shape)
-
-
-@impls(*IMAGES)
-@over(shapes.RESPONSE_NORM)
-def test_local_response_norm(measure, shape, impl):
-    measure(impl, cases.local_response_norm, shape)
+    measure(impl, cases_norm.layer_norm, shape)
 
 
 @impls(*PLAIN)
 @over(shapes.ELEMENTWISE)
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activation(measure, name, shape, impl):
-    measure(impl, cases.activation, name, shape)
+    measure(impl, cases_elementwise.activation, name, shape)
 
 
 @impls(*PLAIN)
 @over(shapes.ELEMENTWISE)
 @pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide"])
 def test_arithmetic(measure, name, shape, impl):
-    measure(impl, cases.arithmetic, name, shape)
+    measure(impl, cases_elementwise.arithmetic, name, shape)
 
 
 @impls(*PLAIN)
@@ -161,32 +176,32 @@ def test_arithmetic(measure, name, shape, impl):
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("name", ["sum", "mean", "max"])
 def test_reduction(measure, name, axis, shape, impl):
-    measure(impl, cases.reduction, name, axis, shape)
+    measure(impl, cases_elementwise.reduction, name, axis, shape)
 
 
 @impls(*PLAIN)
 @over(shapes.ROWS)
 def test_softmax(measure, shape, impl):
-    measure(impl, cases.softmax, shape)
+    measure(impl, cases_elementwise.softmax, shape)
 
 
 @impls(*PLAIN)
 @over(shapes.ROWS)
 def test_softmax_cross_entropy(measure, shape, impl):
-    measure(impl, cases.cross_entropy, shape)
+    measure(impl, cases_elementwise.cross_entropy, shape)
 
 
 @impls(*PLAIN)
 @over(shapes.ELEMENTWISE)
 def test_dropout(measure, shape, impl):
-    measure(impl, cases.dropout, shape)
+    measure(impl, cases_elementwise.dropout, shape)
 
 
 @impls(*PLAIN, "torch fused")
 @pytest.mark.parametrize("model", list(shapes.PARAMETERS))
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
 def test_optimizer_step(measure, name, model, impl):
-    measure(impl, cases.optimizer, name, model, shapes.PARAMETERS[model])
+    measure(impl, cases_elementwise.optimizer, name, model, shapes.PARAMETERS[model])
 
 
 @impls(*IMAGES, *(f"torch {layout}, fused Adam" for layout in cases.FORMATS))

@@ -10,6 +10,7 @@ import time
 from timeit import Timer
 
 WARM_UP = 0.004  # seconds of calls before the measured ones: sleeping threads wake up meanwhile
+LONG = 0.2  # a call of so many seconds needs no warm-up
 BURST = 0.01  # seconds of measured calls; at least one
 GRAIN = 20e-6  # seconds timed at once: calls that are shorter are timed in groups
 PAUSE = 0.05  # seconds between implementations: OpenBLAS threads spin for 2**26 clock ticks
@@ -34,8 +35,10 @@ def side_by_side(timers, seconds, threads):
 
 def _plan(timer):
     """(calls of the warm-up, calls timed at once, how many times that)"""
-    timer.timeit(1)  # the first call makes what later ones reuse
     calls, spent = 1, timer.timeit(1)
+    if spent > LONG:
+        return 0, 1, 1
+    spent = timer.timeit(1)  # the first call made what later ones reuse
     while spent < 1e-4:
         calls *= 4
         spent = timer.timeit(calls)

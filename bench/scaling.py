@@ -1,0 +1,126 @@
+"""How the cost of a picture changes with the batch: forward and backward of single layers.
+
+A layer's arithmetic is proportional to the batch, and its cost should grow no faster than that.
+One picture's arrays may lie in the caches, those of a large batch do not: layers that do little
+arithmetic are therefore compared with NumPy's copying of as many elements.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from cases import images, leaf, normal, with_tape
+from timing import calls, side_by_side
+
+from fastnn import nn
+
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+FLOAT = np.float32
+
+
+class Layer(NamedTuple):
+    """build: a function of the dtype. shape: of one picture, (C, H, W) or (D,). memory: whether
+    memory limits the speed, not arithmetic."""
+
+    build: Callable
+    shape: tuple[int, ...]
+    memory: bool = False
+
+
+LAYERS = {
+    "convolution 3 x 3, 64 to 64, 28 x 28": Layer(
+        lambda dtype: nn.Conv2d(64, 64, 3, padding=1, dtype=dtype), (64, 28, 28)
+    ),
+    "convolution 1 x 1, 256 to 256, 14 x 14": Layer(
+        lambda dtype: nn.Conv2d(256, 256, 1, dtype=dtype), (256, 14, 14)
+    ),
+    "linear, 1024 to 1024": Layer(lambda dtype: nn.Linear(1024, 1024, dtype=dtype), (1024,)),
+    "depthwise convolution 3 x 3, 64, 56 x 56": Layer(
+        lambda dtype: nn.Conv2d(64, 64, 3, padding=1, groups=64, dtype=dtype), (64, 56, 56), True
+    ),
+    "max pooling 2 x 2, 64, 56 x 56": Layer(lambda dtype: nn.MaxPool2d(2), (64, 56, 56), True),
+    "batch normalisation, 64, 56 x 56": Layer(
+        lambda dtype: nn.BatchNorm2d(64, dtype=dtype), (64, 56, 56), True
+    ),
+}
+
+
+def costs(layer, threads, seconds):
+    """[seconds a picture at each of BATCHES] of the layer, and of copying or None"""
+    _check(layer)
+    steps = {n: _step(layer, n, FLOAT) for n in BATCHES}
+    copies = {f"copy {n}": _copy(layer, n) for n in BATCHES} if layer.memory else {}
+    times = side_by_side(calls(steps | copies), seconds, threads)
+    copying = [times[f"copy {n}"] / n for n in BATCHES] if layer.memory else None
+    return [times[n] / n for n in BATCHES], copying
+
+
+def relative(costs):
+    """Relative to those at batch 1."""
+    return [cost / costs[0] for cost in costs]
+
+
+def _step(layer, batch, dtype):
+    """A call that runs the layer forward and backward."""
+    make = images if len(layer.shape) == 3 else normal
+    module, x = layer.build(dtype), make(batch, *layer.shape).astype(dtype)
+    for i, parameter in enumerate(module.parameters()):
+        parameter.data[...] = normal(*parameter.shape, seed=i)
+    dy = make(*module(x).shape, seed=1).astype(dtype)
+    return with_tape(lambda x, *_: module(x), (leaf(x), *module.parameters()), dy)
+
+
+def _copy(layer, batch):
+    """A call that copies an array of x's size and one of y's."""
+    sizes = batch * np.prod(layer.shape), layer.build(FLOAT)(images(batch, *layer.shape)).data.size
+    pairs = [(np.zeros(n, FLOAT), np.ones(n, FLOAT)) for n in sizes]
+
+    def run():
+        for target, source in pairs:
+            np.copyto(target, source)
+
+    return run
+
+
+def _check(layer):
+    """float32 agrees with float64; NumPy's word on such layers is in the cases."""
+    single, double = (_step(layer, 3, dtype)() for dtype in (FLOAT, np.float64))
+    for actual, expected in zip(single, double, strict=True):
+        expected = np.asarray(expected)
+        error = np.max(np.abs(np.asarray(actual) - expected)) / np.max(np.abs(expected))
+        assert error <= 1e-4, f"{layer.build(FLOAT)}: error {error:.1e}"
+
+
+def draw(rows, path):
+    """A panel for each number of threads; False where no row is of this section."""
+    rows = [r for r in rows if r["section"] == "scaling"]
+    if not rows:
+        return False
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    counts = sorted({r["threads"] for r in rows})
+    figure, panels = plt.subplots(
+        1, len(counts), figsize=(5 * len(counts), 4), sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for threads, panel in zip(counts, panels[0], strict=True):
+        for row in rows:
+            if row["threads"] == threads:
+                (line,) = panel.loglog(
+                    BATCHES, relative(row["costs"]), "o-", markersize=3, label=row["label"]
+                )
+                if row["copying"]:
+                    panel.loglog(BATCHES, relative(row["copying"]), ":", color=line.get_color())
+        panel.axhline(1, color="black", linewidth=0.8)
+        panel.set_xticks(BATCHES, BATCHES, minor=False)
+        panel.minorticks_off()
+        panel.set_xlabel("batch")
+        panel.set_title(f"{threads} thread{'s' * (threads > 1)}")
+    panels[0, 0].set_ylabel("cost / arithmetic, relative to batch 1 (dotted: copying)")
+    panels[0, -1].legend(fontsize="small")
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+    return True
