@@ -57,6 +57,16 @@ def test_orthogonal_is_uniform_over_signs():
     assert 60 < sum(first) < 140
 
 
+@pytest.mark.parametrize("shape", [(), (0, 5), (3, 200_001), (600_000,), (1000, 30, 3, 3)])
+def test_large_arrays_get_the_same_numbers(shape):
+    """They are drawn some rows at a time."""
+    for draw, arguments in (("uniform", (-2.0, 3.0)), ("normal", (1.0, 0.5))):
+        array = np.empty(shape, np.float32)
+        getattr(init, f"{draw}_")(array, *arguments, generator=np.random.default_rng(1))
+        whole = getattr(np.random.default_rng(1), draw)(*arguments, shape)
+        np.testing.assert_array_equal(array, np.float32(whole))
+
+
 def test_constants():
     a = np.empty((2, 3), np.float32)
     np.testing.assert_array_equal(init.constant_(a, 1.5), 1.5)

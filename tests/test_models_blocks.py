@@ -21,7 +21,7 @@ from fastnn.models.resnet import BasicBlock, Bottleneck
 
 X = np.random.default_rng(1).standard_normal((2, 4, 5, 4))
 
-# name, block, what fixes the shape of the input
+# The input is X.
 BLOCKS = {
     "basic": lambda: BasicBlock(4, 4),
     "basic, projection": lambda: BasicBlock(4, 6, 2),
@@ -41,7 +41,9 @@ def randomised(block):
     """In double, with parameters that are nowhere 0 or 1."""
     rng = np.random.default_rng(2)
     for parameter in block.double().parameters():
-        parameter.data[...] = rng.uniform(0.3, 1.2, parameter.shape) * rng.choice([-1, 1])
+        parameter.data[...] = rng.uniform(0.3, 1.2, parameter.shape) * rng.choice(
+            [-1, 1], parameter.shape
+        )
     return block
 
 
@@ -111,14 +113,14 @@ def test_the_papers_counts():
 
 
 def test_table_one():
-    """Six maps see three neighbours, six four, three four in two pairs, one all."""
+    """Six maps see three neighbours, six four, three two pairs of them, one all."""
     assert [len(seen) for seen in CONNECTIONS] == [3] * 6 + [4] * 9 + [6]
     assert CONNECTIONS[:6] == tuple(tuple(sorted((k + i) % 6 for i in range(3))) for k in range(6))
     assert CONNECTIONS[6:12] == tuple(
         tuple(sorted((k + i) % 6 for i in range(4))) for k in range(6)
     )
     assert CONNECTIONS[12:15] == tuple(
-        tuple(sorted(((k) % 6, (k + 1) % 6, (k + 3) % 6, (k + 4) % 6))) for k in (0, 1, 2)
+        tuple(sorted((k + i) % 6 for i in (0, 1, 3, 4))) for k in range(3)
     )
     assert len(set(CONNECTIONS)) == 16
     seen = [sum(c in maps for maps in CONNECTIONS) for c in range(6)]

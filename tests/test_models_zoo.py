@@ -58,18 +58,18 @@ def build(name):
     return MODELS[name][0](num_classes=classes, in_channels=channels)
 
 
-def count(model):
-    return sum(parameter.size for parameter in model.parameters())
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_published_parameter_counts(name, uninitialised):
-    assert count(build(name)) == PARAMETERS[name][2]
+    _, channels, parameters = PARAMETERS[name]
+    size = MODELS[name][1].options("digits")["size"]
+    table = summary(build(name), (channels, size, size))
+    assert table.parameters == table.trainable_parameters == parameters
+    assert all(row.flops is not None for row in table.layers)  # every kind of layer is known
 
 
 def test_googlenet_without_its_heads(uninitialised):
     model = models.googlenet(aux_logits=False)
-    assert count(model) == 6_624_904
+    assert sum(parameter.size for parameter in model.parameters()) == 6_624_904
     state = {name: a.shape for name, a in model.state_dict().items()}
     assert list(state.items()) == list(googlenet(aux_logits=False).items())
 

@@ -12,7 +12,6 @@ import numpy as np
 from .. import random
 from ..autograd import Tensor
 
-
 _DRAWN = 2**18  # numbers drawn at a time
 
 
