@@ -278,8 +278,8 @@ def global_avg_pool(shape):
 
 
 def image_case(name, label, shape, output, options, by_numpy):
-    """An operation on images of `shape`, to (N, C, *output), forward and backward through the tapes;
-    options: its other arguments, the same for fastnn and torch."""
+    """An operation on images of `shape`, to (N, C, *output), forward and backward through the
+    tapes; options: its other arguments, the same for fastnn and torch."""
     x, dy = images(*shape), images(*shape[:2], *output, seed=1)
     nchw = np.ascontiguousarray(x), np.ascontiguousarray(dy)
     impls = {
