@@ -219,7 +219,7 @@ def max_pool(shape):
 
     def by_fastnn(x, dy):
         y, indices = kernels.max_pool2d(x, shape.R, **options)
-        return y, kernels.max_pool2d_backward(dy, indices, x.shape[2:])
+        return y, kernels.max_pool2d_backward(dy, indices, x.shape[2:], shape.R, **options)
 
     def by_numpy(x, dy):
         y, winner = plain.max_pool2d(x, *sizes)
@@ -244,16 +244,86 @@ def avg_pool(shape):
 
 
 def _pool(shape, by_fastnn, by_numpy, by_torch):
-    x = images(*shape[:4])
     output = tuple((n + 2 * shape.padding - shape.R) // shape.stride + 1 for n in shape[2:4])
-    dy = images(*shape[:2], *output, seed=1)
+    return _image_case(str(shape), shape[:4], output, by_fastnn, by_numpy, by_torch)
+
+
+def global_avg_pool(shape):
+    """Forward and backward. shape: (N, C, H, W)"""
+
+    def by_fastnn(x, dy):
+        return (
+            kernels.adaptive_avg_pool2d(x, 1),
+            kernels.adaptive_avg_pool2d_backward(dy, shape[2:]),
+        )
+
+    return _image_case(
+        _label(shape), shape, (1, 1), by_fastnn, plain.global_avg_pool,
+        lambda t: TF.adaptive_avg_pool2d(t, 1),
+    )  # fmt: skip
+
+
+def max_over_time(shape):
+    """Forward and backward. shape: (N, C, L); x channels-last, and for the others NCL."""
+    n, c, length = shape
+    x, dy = normal(n, length, c).transpose(0, 2, 1), normal(n, c, 1, seed=1)
+    plain_x = np.ascontiguousarray(x)
+
+    def by_fastnn():
+        y, indices = kernels.adaptive_max_pool1d(x, 1)
+        return y, kernels.adaptive_max_pool1d_backward(dy, indices, length)
+
+    impls = {"fastnn": by_fastnn, "numpy": lambda: plain.max_over_time(plain_x, dy)}
+    if torch:
+        leaf = torch.from_numpy(plain_x).requires_grad_()
+        impls["torch"] = _with_tape(
+            lambda t: TF.adaptive_max_pool1d(t, 1), [leaf], torch.from_numpy(dy)
+        )
+    expected = lambda: plain.max_over_time(f64(x), f64(dy))  # noqa: E731
+    return Case(_label(shape), impls, expected, 4 * 2 * x.size, "GB/s")
+
+
+# ---- resizing and padding ---------------------------------------------------------------------
+
+
+def upsample(mode, shape):
+    """To twice the size, forward and backward. mode: nearest, bilinear"""
+
+    def by_fastnn(x, dy):
+        y = kernels.interpolate(x, scale_factor=2, mode=mode)
+        return y, kernels.interpolate_backward(dy, shape[2:], scale_factor=2, mode=mode)
+
+    return _image_case(
+        f"{mode} {_label(shape)}", shape, (2 * shape[2], 2 * shape[3]), by_fastnn,
+        lambda x, dy: plain.upsample(mode, x, dy),
+        lambda t: TF.interpolate(t, scale_factor=2, mode=mode),
+    )  # fmt: skip
+
+
+def pad(mode, shape):
+    """By two pixels on each side, forward and backward. mode: constant, reflect"""
+    sides = (2, 2, 2, 2)
+
+    def by_fastnn(x, dy):
+        return kernels.pad(x, sides, mode=mode), kernels.pad_backward(dy, sides, mode=mode)
+
+    return _image_case(
+        f"{mode} {_label(shape)}", shape, (shape[2] + 4, shape[3] + 4), by_fastnn,
+        lambda x, dy: plain.pad_both(mode, x, dy, 2), lambda t: TF.pad(t, sides, mode),
+    )  # fmt: skip
+
+
+def _image_case(label, shape, output, by_fastnn, by_numpy, by_torch):
+    """Forward and backward of images of `shape`, to `output` = (OH, OW). The functions take x and
+    dy, torch's x alone."""
+    x, dy = images(*shape), images(*shape[:2], *output, seed=1)
     x_nchw, dy_nchw = np.ascontiguousarray(x), np.ascontiguousarray(dy)
     impls = {"fastnn": lambda: by_fastnn(x, dy), "numpy": lambda: by_numpy(x_nchw, dy_nchw)}
     for layout in FORMATS if torch else ():
         leaf = torch_images(x, layout, True)
         impls[f"torch {layout}"] = _with_tape(by_torch, [leaf], torch_images(dy, layout))
     nbytes = 4 * (2 * x.size + 2 * dy.size)
-    return Case(str(shape), impls, lambda: by_numpy(f64(x), f64(dy)), nbytes, "GB/s")
+    return Case(label, impls, lambda: by_numpy(f64(x), f64(dy)), nbytes, "GB/s")
 
 
 # ---- normalisation: forward and backward, fastnn and torch through their tapes ------------------
@@ -446,6 +516,22 @@ def dropout(shape, p=0.3):
         _label(shape), draws, lambda: np.array([1 - p, 1 / (1 - p)]), 4 * 2 * x.size, "GB/s",
         tolerance=0.05, summary=moments,
     )  # fmt: skip
+
+
+def dropout2d(shape, p=0.3):
+    """Whole channels. Compared as `dropout` is."""
+    case = dropout(shape, p)
+    x, rng = np.ones(shape, np.float32), np.random.default_rng(0)
+    last = images(*shape)
+    last[...] = 1
+    case.impls = {
+        "fastnn": lambda: kernels.dropout_channels(last, p, seed=7),
+        "numpy": lambda: plain.dropout2d(x, p, rng),
+    }
+    for layout in FORMATS if torch else ():
+        t = torch_images(x, layout)
+        case.impls[f"torch {layout}"] = lambda t=t: TF.dropout2d(t, p)
+    return case
 
 
 # ---- loss and optimisers ----------------------------------------------------------------------

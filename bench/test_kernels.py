@@ -87,6 +87,37 @@ def test_avg_pool2d(measure, shape, impl):
 
 
 @impls(*IMAGES)
+@over(shapes.GLOBAL_POOL)
+def test_global_avg_pool(measure, shape, impl):
+    measure(impl, cases.global_avg_pool, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.SEQUENCES)
+def test_max_over_time(measure, shape, impl):
+    measure(impl, cases.max_over_time, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.RESIZED)
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_upsample(measure, mode, shape, impl):
+    measure(impl, cases.upsample, mode, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.RESIZED)
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_pad(measure, mode, shape, impl):
+    measure(impl, cases.pad, mode, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.CHANNELS)
+def test_dropout2d(measure, shape, impl):
+    measure(impl, cases.dropout2d, shape)
+
+
 @over(shapes.BATCH_NORM)
 @pytest.mark.parametrize("residual", [False, True], ids=["", "residual"])
 def test_batch_norm(measure, residual, shape, impl):

@@ -53,6 +53,18 @@ def _winners(draw, b, n):  # max_pool2d's indices for it
     return kernels.max_pool2d(draw(b, 6, 12 + n // 200 * 2, 32), 2)[1]
 
 
+def _pooled_row(draw, b, n):  # of 7 windows of 3, 2 apart, over 16 numbers; or as many more
+    return draw(b, 9, 7 + n // 20)
+
+
+def _row_winners(draw, b, n):  # max_pool1d's indices for it
+    return kernels.max_pool1d(draw(b, 9, 16 + n // 20 * 2), 3, stride=2)[1]
+
+
+def _adapted_winners(draw, b, n):  # adaptive_max_pool2d's indices
+    return kernels.adaptive_max_pool2d(draw(b, 6, 12 + n // 100, 32), (7, 15))[1]
+
+
 def _max_backward(dy, x):
     return (dy, x, kernels.max(x, 2), 2), {}
 
@@ -86,9 +98,36 @@ TABLE = {
     "max_pool2d overlapping": lambda d, b, n: (
         (_pool(d, b, n), (3, 2)), {"stride": 1, "padding": 1, "ceil_mode": True}),
     "max_pool2d_backward": lambda d, b, n: (
-        (_pooled(d, b, n), _winners(d, b, n), (12 + n // 200 * 2, 32)), {}),
+        (_pooled(d, b, n), _winners(d, b, n), (12 + n // 200 * 2, 32), 2), {}),
     "avg_pool2d": lambda d, b, n: ((_pool(d, b, n), 3), {"stride": 2, "padding": 1}),
     "avg_pool2d_backward": lambda d, b, n: ((_pooled(d, b, n), (12 + n // 200 * 2, 32), 2), {}),
+    "max_pool1d": lambda d, b, n: (
+        (d(b, 9, n), 3), {"stride": 2, "padding": 1, "dilation": 2, "ceil_mode": True}),
+    "max_pool1d_backward": lambda d, b, n: (
+        (_pooled_row(d, b, n), _row_winners(d, b, n), 16 + n // 20 * 2, 3), {"stride": 2}),
+    "avg_pool1d": lambda d, b, n: ((d(b, 9, n), 4), {"padding": 2, "count_include_pad": False}),
+    "avg_pool1d_backward": lambda d, b, n: (
+        (_pooled_row(d, b, n), 16 + n // 20 * 2, 3), {"stride": 2}),
+    "adaptive_avg_pool2d": lambda d, b, n: ((_pool(d, b, n), (7, 15)), {}),
+    "adaptive_avg_pool2d_backward": lambda d, b, n: ((d(b, 6, 7, 15), (12 + n // 100, 32)), {}),
+    "adaptive_max_pool2d": lambda d, b, n: ((_pool(d, b, n), (7, None)), {}),
+    "adaptive_max_pool2d_backward": lambda d, b, n: (
+        (d(b, 6, 7, 15), _adapted_winners(d, b, n), (12 + n // 100, 32)), {}),
+    "adaptive_avg_pool1d": lambda d, b, n: ((d(b, 21, n), 5), {}),
+    "adaptive_avg_pool1d_backward": lambda d, b, n: ((d(b, 21, 5), n), {}),
+    "adaptive_max_pool1d": lambda d, b, n: ((d(b, 5, n), 1), {}),
+    "adaptive_max_pool1d_backward": lambda d, b, n: (
+        (d(b, 5, 1), d.ints(n, b, 5, 1), n), {}),
+    "interpolate": lambda d, b, n: ((_image(d, b, n),), {"scale_factor": (2, 1.5)}),
+    "interpolate bilinear": lambda d, b, n: (
+        (_image(d, b, n), (17 + n // 200, 9)), {"mode": "bilinear"}),
+    "interpolate linear": lambda d, b, n: (
+        (d(b, 7, n), 77), {"mode": "linear", "align_corners": True}),
+    "interpolate_backward": lambda d, b, n: ((_image(d, b, n), (9, 9)), {"mode": "bilinear"}),
+    "pad": lambda d, b, n: ((_image(d, b, n), (2, 1, 0, 3)), {"value": 0.5}),
+    "pad reflect": lambda d, b, n: ((_image(d, b, n), (2, 1, -1, 3)), {"mode": "reflect"}),
+    "pad_backward": lambda d, b, n: ((_image(d, b, n), (2, 1, 1, 3)), {"mode": "reflect"}),
+    "pad_backward replicate": lambda d, b, n: ((d(b, 9, n), (7, 1)), {"mode": "replicate"}),
     "batch_norm": lambda d, b, n: ((_image(d, b, n), d(5)), {"residual": _image(d, b, n)}),
     "batch_norm relu": lambda d, b, n: (
         (_image(d, b, n, 67), d(67), d(67)), {"activation": "relu"}),
@@ -153,6 +192,8 @@ TABLE = {
         (d(), _rows(d, b, n), d.ints(37, b * (1 + n // 25))), _SMOOTH),
     "dropout": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "dropout_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
+    "dropout_channels": lambda d, b, n: ((_image(d, b, n), 0.3), {"seed": 12345}),
+    "dropout_channels_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "sgd_step": lambda d, b, n: (
         [[d(b, 7, n), d(5)] for _ in range(3)],
         {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True}),

@@ -16,6 +16,15 @@ LAYERS = [
     (nn.MaxPool2d(2, dilation=2), lambda x: F.max_pool2d(x, 2, dilation=2)),
     (nn.AvgPool2d(3, 2, 1, True, False), lambda x: F.avg_pool2d(x, 3, 2, 1, True, False)),
     (nn.AvgPool2d(2, divisor_override=3), lambda x: F.avg_pool2d(x, 2, divisor_override=3)),
+    (nn.LPPool2d(2, 3, 2), lambda x: F.lp_pool2d(x, 2, 3, 2)),
+    (nn.AdaptiveAvgPool2d((3, None)), lambda x: F.adaptive_avg_pool2d(x, (3, None))),
+    (nn.AdaptiveMaxPool2d(2), lambda x: F.adaptive_max_pool2d(x, 2)),
+    (nn.Upsample(scale_factor=2), lambda x: F.interpolate(x, scale_factor=2)),
+    (nn.Upsample((5, 3), mode="bilinear"), lambda x: F.interpolate(x, (5, 3), mode="bilinear")),
+    (nn.ZeroPad2d((1, 2, 3, 0)), lambda x: F.pad(x, (1, 2, 3, 0))),
+    (nn.ConstantPad2d(1, 2.5), lambda x: F.pad(x, (1, 1, 1, 1), value=2.5)),
+    (nn.ReflectionPad2d(2), lambda x: F.pad(x, (2, 2, 2, 2), "reflect")),
+    (nn.ReplicationPad2d(2), lambda x: F.pad(x, (2, 2, 2, 2), "replicate")),
     (
         nn.BatchNorm2d(3, affine=False, dtype=np.float64),
         lambda x: F.batch_norm(x, None, None, training=True),
@@ -43,9 +52,37 @@ def test_layer_is_its_function(layer, function):
     np.testing.assert_array_equal(layer(IMAGES).data, function(IMAGES).data)
 
 
-def test_max_pool2d_with_indices():
-    y, indices = nn.MaxPool2d(2, return_indices=True)(IMAGES)
-    assert y.shape == indices.shape
+SEQUENCES = [
+    (nn.MaxPool1d(3, 2, 1, 2), lambda x: F.max_pool1d(x, 3, 2, 1, 2)),
+    (nn.AvgPool1d(3, 2, 1, True, False), lambda x: F.avg_pool1d(x, 3, 2, 1, True, False)),
+    (nn.LPPool1d(2, 3, ceil_mode=True), lambda x: F.lp_pool1d(x, 2, 3, None, True)),
+    (nn.AdaptiveAvgPool1d(2), lambda x: F.adaptive_avg_pool1d(x, 2)),
+    (nn.Upsample(5, mode="linear"), lambda x: F.interpolate(x, 5, mode="linear")),
+    (nn.ZeroPad1d(1), lambda x: F.pad(x, (1, 1))),
+    (nn.ConstantPad1d((0, 2), 1.5), lambda x: F.pad(x, (0, 2), value=1.5)),
+    (nn.ReflectionPad1d((2, 1)), lambda x: F.pad(x, (2, 1), "reflect")),
+    (nn.ReplicationPad1d((2, 1)), lambda x: F.pad(x, (2, 1), "replicate")),
+    (nn.AdaptiveMaxPool1d(1), lambda x: F.adaptive_max_pool1d(x, 1)),
+]
+
+
+@pytest.mark.parametrize(
+    ("layer", "function"), SEQUENCES, ids=[repr(layer) for layer, _ in SEQUENCES]
+)
+def test_layer_of_sequences_is_its_function(layer, function):
+    x = IMAGES[:, :, 0]
+    np.testing.assert_array_equal(layer(x).data, function(x).data)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.MaxPool2d(2, return_indices=True), nn.AdaptiveMaxPool2d((2, 3), return_indices=True)],
+)
+def test_max_pooling_with_indices(layer):
+    y, indices = layer(IMAGES)
+    flat = IMAGES.reshape(2, 3, -1)
+    winners = np.take_along_axis(flat, indices.data.reshape(2, 3, -1), 2)
+    np.testing.assert_array_equal(winners.reshape(y.shape), y.data)
 
 
 LOGITS, CLASSES = draw(6, 4), np.array([0, 3, 2, 1, 1, 0])
@@ -95,6 +132,25 @@ def test_dropout_only_while_training():
     np.testing.assert_array_equal(layer.eval()(x).data, x)
     with pytest.raises(ValueError, match="Dropout: p must be between 0 and 1, got 2"):
         nn.Dropout(2)
+
+
+@pytest.mark.parametrize(
+    ("layer", "function", "shape"),
+    [(nn.Dropout2d(0.4), F.dropout2d, (9, 8, 3, 2)), (nn.Dropout1d(0.4), F.dropout1d, (9, 8, 6))],
+)
+def test_dropout_of_channels(layer, function, shape):
+    x = np.ones(shape)
+    fastnn.manual_seed(2)
+    expected = function(x, 0.4).data
+    fastnn.manual_seed(2)
+    np.testing.assert_array_equal(layer(x).data, expected)
+    np.testing.assert_array_equal(layer.eval()(x).data, x)
+
+
+def test_padding_of_a_layer():
+    assert nn.ZeroPad2d(2).padding == (2, 2, 2, 2)
+    with pytest.raises(ValueError, match="ReflectionPad1d: padding must be an int or 2 ints, got"):
+        nn.ReflectionPad1d((1, 2, 3))
 
 
 def test_gradients_through_a_network():

@@ -61,7 +61,7 @@ def test_max_pool2d(kernel_size, stride, padding, dilation, ceil_mode):
     our_y, our_indices = reference.max_pool2d(x, kernel_size, **options)
     near(our_y, y)
     near(our_indices, indices)
-    near(reference.max_pool2d_backward(dy, our_indices, (9, 8)), dx)
+    near(reference.max_pool2d_backward(dy, our_indices, (9, 8), kernel_size, **options), dx)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,68 @@ def test_avg_pool2d(kernel_size, stride, padding, ceil_mode, divisor):
     dy, (dx,) = differentiate(y, tx)
     near(reference.avg_pool2d(x, kernel_size, **options), y)
     near(reference.avg_pool2d_backward(dy, (9, 8), kernel_size, **options), dx)
+
+
+@pytest.mark.parametrize(
+    ("kernel_size", "options"),
+    [(2, dict()), (3, dict(stride=2, padding=1)), (3, dict(stride=2, ceil_mode=True))],
+)
+def test_pooling_of_sequences(kernel_size, options):
+    x = np.round(draw(2, 3, 10))
+    tx = leaf(x)
+    y, indices = F.max_pool1d(tx, kernel_size, return_indices=True, **options)
+    dy, (dx,) = differentiate(y, tx)
+    our_y, our_indices = reference.max_pool1d(x, kernel_size, **options)
+    near(our_y, y)
+    near(our_indices, indices)
+    near(reference.max_pool1d_backward(dy, our_indices, 10, kernel_size, **options), dx)
+    y = F.avg_pool1d(tx, kernel_size, **options)
+    dy, (dx,) = differentiate(y, tx)
+    near(reference.avg_pool1d(x, kernel_size, **options), y)
+    near(reference.avg_pool1d_backward(dy, 10, kernel_size, **options), dx)
+
+
+@pytest.mark.parametrize("output_size", [1, 4, (3, None), (5, 11)])
+def test_adaptive_pooling(output_size):
+    x = draw(2, 3, 9, 8)
+    x[0, 0, 2, 2] = x[0, 0, 3, 3] = np.nan
+    tx = leaf(x)
+    y, indices = F.adaptive_max_pool2d(tx, output_size, return_indices=True)
+    dy, (dx,) = differentiate(y, tx)
+    our_y, our_indices = reference.adaptive_max_pool2d(x, output_size)
+    near(our_y, y)
+    near(our_indices, indices)
+    near(reference.adaptive_max_pool2d_backward(dy, our_indices, (9, 8)), dx)
+    y = F.adaptive_avg_pool2d(tx, output_size)
+    dy, (dx,) = differentiate(y, tx)
+    near(reference.adaptive_avg_pool2d(x, output_size), y)
+    near(reference.adaptive_avg_pool2d_backward(dy, (9, 8)), dx)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("size", [dict(size=(4, 13)), dict(scale_factor=(2, 0.7))])
+def test_interpolate(size, align_corners, mode):
+    x = draw(2, 3, 9, 8)
+    tx = leaf(x)
+    theirs = size if mode == "nearest" else size | dict(align_corners=align_corners)
+    y = F.interpolate(tx, mode=mode, **theirs)
+    dy, (dx,) = differentiate(y, tx)
+    how = dict(mode=mode, align_corners=align_corners)
+    near(reference.interpolate(x, **size, **how), y)
+    how["scale_factor"] = size.get("scale_factor")
+    near(reference.interpolate_backward(dy, (9, 8), **how), dx)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate"])
+@pytest.mark.parametrize("pad", [(1, 2, 3, 4), (0, 3, -2, 1)])
+def test_pad(pad, mode):
+    x = draw(2, 3, 9, 8)
+    tx = leaf(x)
+    y = F.pad(tx, pad, mode)
+    dy, (dx,) = differentiate(y, tx)
+    near(reference.pad(x, pad, mode=mode), y)
+    near(reference.pad_backward(dy, pad, mode=mode), dx)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 TF = torch.nn.functional
 
 IMAGES = (3, 4, 9, 8)
+ROWS = (3, 4, 9)
 CLASSES = np.array([1, 4, 0, 2, 2, 3, 1])
 WEIGHT = np.array([1.0, 2.0, 0.5, 1.5, 0.2])
 
@@ -43,6 +44,28 @@ CALLS = [
     ("avg_pool2d", [IMAGES], {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
     ("avg_pool2d", [IMAGES], {"kernel_size": (3, 2), "padding": 1, "count_include_pad": False}),
     ("avg_pool2d", [IMAGES[1:]], {"kernel_size": 2, "divisor_override": 3}),
+    ("max_pool1d", [ROWS], {"kernel_size": 3, "stride": 2, "padding": 1, "dilation": 2}),
+    ("max_pool1d", [ROWS[1:]], {"kernel_size": 2, "ceil_mode": True}),
+    ("avg_pool1d", [ROWS], {"kernel_size": 3, "padding": 1, "count_include_pad": False}),
+    ("avg_pool1d", [ROWS[1:]], {"kernel_size": 4, "stride": 2, "ceil_mode": True}),
+    ("adaptive_avg_pool2d", [IMAGES], {"output_size": (4, None)}),
+    ("adaptive_avg_pool2d", [IMAGES[1:]], {"output_size": 1}),
+    ("adaptive_max_pool2d", [IMAGES], {"output_size": (2, 5)}),
+    ("adaptive_max_pool2d", [IMAGES[1:]], {"output_size": 3}),
+    ("adaptive_avg_pool1d", [ROWS], {"output_size": 3}),
+    ("adaptive_max_pool1d", [ROWS[1:]], {"output_size": 1}),
+    ("lp_pool2d", [IMAGES], {"norm_type": 2, "kernel_size": (3, 2), "ceil_mode": True}),
+    ("lp_pool1d", [probabilities(*ROWS)], {"norm_type": 3, "kernel_size": 2, "stride": 1}),
+    ("interpolate", [IMAGES], {"scale_factor": 2}),
+    ("interpolate", [IMAGES], {"size": (5, 13), "mode": "bilinear"}),
+    ("interpolate", [IMAGES], {"scale_factor": 1.7, "mode": "bilinear", "align_corners": True}),
+    ("interpolate", [IMAGES], {"scale_factor": (1.7, 0.6), "recompute_scale_factor": True}),
+    ("interpolate", [ROWS], {"size": 5, "mode": "linear"}),
+    ("pad", [IMAGES], {"pad": (1, 2, 0, 3)}),
+    ("pad", [IMAGES], {"pad": (1, -2), "value": 2.0}),
+    ("pad", [(5, 4)], {"pad": (1, 2, 1, 0)}),
+    ("pad", [IMAGES[1:]], {"pad": (1, 2, 0, 3), "mode": "reflect"}),
+    ("pad", [ROWS], {"pad": (3, 1), "mode": "replicate"}),
     ("batch_norm", [IMAGES], {"running_mean": None, "running_var": None, "training": True}),
     (
         "batch_norm", [IMAGES[:2]],
@@ -129,8 +152,8 @@ FUNCTIONS = sorted(set(F.__all__) - {"flatten", "one_hot"})
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_arguments(name):
     theirs = getattr(TF, name)
-    if name == "max_pool2d":  # torch picks one of two functions by return_indices
-        theirs = TF.max_pool2d_with_indices
+    if "max_pool" in name:  # torch picks one of two functions by return_indices
+        theirs = getattr(TF, f"{name}_with_indices")
     if inspect.isbuiltin(theirs):  # the signature is the first line of its documentation
         signature, namespace = theirs.__doc__.strip().split(" ->")[0], {}
         exec(f"def {signature}: ...", namespace)
@@ -170,6 +193,22 @@ def networks(package):
         package.ELU(),
         package.LogSoftmax(-1),
         package.Conv2d(4, 4, 3, padding="same", groups=2),
+        package.MaxPool1d(2),
+        package.AvgPool1d(3, 2, 1),
+        package.LPPool1d(2, 3),
+        package.LPPool2d(2.0, (3, 2), 2, True),
+        package.AdaptiveAvgPool1d(4),
+        package.AdaptiveAvgPool2d((None, 7)),
+        package.AdaptiveMaxPool1d(4, return_indices=True),
+        package.AdaptiveMaxPool2d(1),
+        package.Upsample(scale_factor=2),
+        package.Upsample((7, 9), mode="bilinear", align_corners=True),
+        package.ZeroPad2d(1),
+        package.ConstantPad1d((1, 2), 3.5),
+        package.ReflectionPad2d((1, 2, 3, 4)),
+        package.ReplicationPad1d(2),
+        package.Dropout1d(),
+        package.Dropout2d(0.2, inplace=True),
         package.MSELoss(),
         package.CrossEntropyLoss(label_smoothing=0.1),
         package.BCEWithLogitsLoss(),

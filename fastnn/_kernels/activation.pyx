@@ -8,8 +8,9 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 
-from .dense cimport dense_copy, empty_like, is_dense, is_plain, same_layout, same_shape
-from .threads cimport threads_for
+from .dense cimport dense_copy, empty_like, is_dense, same_layout, same_shape
+from .memory cimport is_plain
+from .threads cimport ELEMENT_WORK, threads_for
 
 cnp.import_array()
 
@@ -41,7 +42,7 @@ cdef int run(int op, cnp.ndarray a, cnp.ndarray b, cnp.ndarray y, double p, doub
         return 0
     for first in range(0, n, SLICE):
         last = min(n, first + SLICE)
-        nt = threads_for(<double>(last - first) * ACTIVATION_COSTS[op])
+        nt = threads_for(<double>(last - first) * ACTIVATION_COSTS[op] * ELEMENT_WORK)
         if nt == 1:
             activation_run(itemsize, op, pa + first * itemsize, pb + first * itemsize,
                            py + first * itemsize, last - first, p, q)

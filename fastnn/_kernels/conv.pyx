@@ -10,7 +10,7 @@ dx[i] = sum over r with r d = a (mod s) of dy[(i + p - r d) / s] w[r], a correla
 cimport numpy as cnp
 from libc.string cimport memset
 
-from .conv_scatter cimport scatter, scatter_fits
+from .conv_columns cimport backward_columns, columns_fit
 from .correlate cimport Axis, correlate
 from .correlate_planar cimport correlate_planar, planar_fits
 from .layout cimport Tensor4, tensor4, with_contiguous_pixels
@@ -106,17 +106,18 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
     if dx.size == 0:
         return dx
     dxt = tensor4(dx)
-    if sh > 1 or sw > 1 or dy.size == 0:  # phases without a tap stay zero
-        memset(dxt.data, 0, dx.size * itemsize)
     if dy.size == 0:
+        memset(dxt.data, 0, dx.size * itemsize)
         return dx
     dy = with_contiguous_pixels(dy)
     dyt = tensor4(dy)
-    if scatter_fits(shape[1], itemsize):
-        scatter(&dyt, &wt, &dxt, shape[0], w.shape[0], shape[1], R, S, shape[2], shape[3],
-                dy.shape[2], dy.shape[3], stride, padding, dilation,
-                cnp.PyArray_TYPE(dy) == cnp.NPY_FLOAT32)
+    if columns_fit(shape[1], itemsize):
+        backward_columns(&dyt, &wt, &dxt, shape[0], w.shape[0], shape[1], R, S, shape[2], shape[3],
+                         dy.shape[2], dy.shape[3], stride, padding, dilation,
+                         cnp.PyArray_TYPE(dy) == cnp.NPY_FLOAT32)
         return dx
+    if sh > 1 or sw > 1:  # phases without a tap stay zero
+        memset(dxt.data, 0, dx.size * itemsize)
     for a in range(sh):
         h = backward_axis(shape[2], dy.shape[2], R, sh, padding[0], dilation[0], wt.h, a, taps, &h0)
         for b in range(sw):

@@ -116,9 +116,8 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
                 tile.b = dy + h0 * s.dy_row + t.w0 * s.dy_step + j
                 tile.c = dw + t.position * s.padded_outer + j
                 tile.init = tile.c
-                tile_run(&tile, sizeof(floating), <int>t.count,
-                         <int>(panel_width(min(wide, s.outer - j), sizeof(floating))
-                               * sizeof(floating) // VEC_BYTES))
+                tile.columns = panel_width(min(wide, s.outer - j), sizeof(floating))
+                tile_run(&tile, sizeof(floating), <int>t.count, tile.columns)
             chunk += s.chunk_rows
 
 

@@ -23,7 +23,7 @@ from .memory cimport Block, block
 from .pack cimport pack_panel
 from .threads cimport threads_for
 from .tile cimport (
-    TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, padded_columns, panel_width, tile_run,
+    TILE_MAX_WIDTH, TILE_ROWS, activate, ceil_div, padded_columns, panel_width, tile_run,
     tile_t, wide_panel,
 )
 from .vecmath cimport ACT_NONE
@@ -85,14 +85,11 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
     cdef Py_ssize_t *span = out_at + pixels
     cdef Py_ssize_t *span_tap = span + taps
     cdef Py_ssize_t *b_span = span_tap + taps
-    cdef Py_ssize_t edge_row[TILE_ROWS]
     cdef Py_ssize_t zeros[TILE_ROWS]
-    cdef floating edge[TILE_ROWS * TILE_MAX_WIDTH]
     cdef floating edge_bias[TILE_MAX_WIDTH]
     cdef const floating *bias
     cdef floating *y = <floating *>s.y.data
-    cdef Py_ssize_t n, i, j, t, p = 0, panel, width, panel_columns, count, x_row, y_row
-    cdef bint ragged
+    cdef Py_ssize_t n, i, j, t, p = 0, panel, width, count, x_row, y_row
     cdef tile_t tile
     for n in range(n0, n1):
         for i in range(h.begin, h.end):
@@ -103,7 +100,6 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
                 out_at[p] = y_row + j * s.y.w
                 p += 1
     for i in range(TILE_ROWS):
-        edge_row[i] = i * wide
         zeros[i] = 0
     tile.a = s.x.data
     tile.a_step = 1
@@ -122,36 +118,27 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
             tile.spans += 1
     tile.length = (w.last - w.first) * s.inner if s.touch else s.inner
     for panel in range(ceil_div(s.outer, wide)):
-        panel_columns = min(wide, s.outer - panel * wide)
-        width = panel_width(panel_columns, sizeof(floating))
-        ragged = panel_columns != width
+        tile.columns = min(wide, s.outer - panel * wide)
+        width = panel_width(tile.columns, sizeof(floating))
         tile.b = <const floating *>s.weights + panel * wide * taps * s.inner
         tile.b_step = width
         for i in range(tile.spans):
             b_span[i] = span_tap[i] * s.inner * width
         bias = NULL if s.bias == NULL else <const floating *>s.bias + panel * wide
-        if ragged and bias != NULL:
-            memcpy(edge_bias, bias, panel_columns * sizeof(floating))
+        if bias != NULL and tile.columns != width:
+            memcpy(edge_bias, bias, tile.columns * sizeof(floating))
             bias = &edge_bias[0]
         tile.init = bias
+        tile.c = y + panel * wide
         for t in range(tiles):
             p = t * pixels // tiles
             count = (t + 1) * pixels // tiles - p
             tile.row = in_at + p
-            if ragged:
-                tile.c = edge
-                tile.c_row = edge_row
-            else:
-                tile.c = y + panel * wide
-                tile.c_row = out_at + p
-            tile_run(&tile, sizeof(floating), <int>count, <int>(width * sizeof(floating) // VEC_BYTES))
+            tile.c_row = out_at + p
+            tile_run(&tile, sizeof(floating), <int>count, width)
             if s.activation != ACT_NONE:
-                for i in range(count):
-                    activate(<floating *>tile.c + tile.c_row[i], panel_columns, s.activation)
-            if ragged:
-                for i in range(count):
-                    memcpy(y + panel * wide + out_at[p + i], edge + i * wide,
-                           panel_columns * sizeof(floating))
+                for i in range(p, p + count):
+                    activate(<floating *>tile.c + out_at[i], tile.columns, s.activation)
 
 
 cdef void run_item(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:

@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 from .correlate cimport Axis
 from .layout cimport Tensor4
 from .memory cimport Block, block
-from .pack cimport copy_vector, transpose
+from .pack cimport copy_half, transpose, transpose_half
 from .threads cimport threads_for
 from .tile cimport (
     TILE_MAX_WIDTH, TILE_ROWS, TILE_VECS, VEC_BYTES, activate, ceil_div, tile_run, tile_t, wide_panel,
@@ -68,8 +68,8 @@ cdef void fill_planes(Plan *s, const floating *x, Py_ssize_t h0, Py_ssize_t rows
         if not 0 <= h0 + r < s.h.x_size:
             left, right = s.row_size, s.row_size
         if s.inner == 1:
-            for c in range(left, right):
-                row[c] = x[(h0 + r) * s.x.h + (s.w.start + c) * s.x.w]
+            memcpy(row + left, x + (h0 + r) * s.x.h + (s.w.start + left),
+                   (right - left) * sizeof(floating))
         elif right > left:  # writes a vector past the row: before what lies there
             transpose(x + (h0 + r) * s.x.h + (s.w.start + left) * s.x.w, s.x.w, right - left,
                       s.inner, row + left, s.plane_size)
@@ -85,15 +85,16 @@ cdef void store_pixels(Plan *s, const floating *values, Py_ssize_t at, Py_ssize_
     """y[pixel at + j, :] = values[:, j] for those of the count columns j that are no padding;
     size: where the strip's last row ends."""
     cdef Py_ssize_t vlen = VEC_BYTES // sizeof(floating)
-    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), width = vlen, j = 0, r, run, column, p, c
-    cdef floating pixels[TILE_MAX_WIDTH * TILE_MAX_WIDTH]
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), width = vlen // 2, j = 0, r, run, column, p, c
+    cdef floating pixels[TILE_MAX_WIDTH * TILE_MAX_WIDTH / TILE_VECS / 2]
     # Whole vectors may be written where the next pixels, still to come, overwrite the excess.
     cdef bint dense = (s.y.w == s.outer and s.y.h == s.w.y_size * s.outer
                        and at + count + 2 * vlen + s.row_size <= size)
     cdef const floating *pixel = pixels
     cdef floating *out
     if s.outer > 1:
-        transpose(values, wide, s.outer, count, pixels, width)
+        for p in range(TILE_VECS):
+            transpose_half(values + p * vlen, wide, &pixels[p * vlen * width])
     else:
         pixel, width = values, 1
     while j < count:
@@ -102,7 +103,7 @@ cdef void store_pixels(Plan *s, const floating *values, Py_ssize_t at, Py_ssize_
         out = y + r * s.y.h + column * s.y.w
         if dense and width > 1:
             for p in range(run):
-                copy_vector(pixel + (j + p) * width, out + p * s.outer)
+                copy_half(pixel + (j + p) * width, out + p * s.outer)
         elif s.outer == 1:
             for p in range(run):
                 out[p * s.y.w] = pixel[j + p]
@@ -144,10 +145,11 @@ cdef void run_strip(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
     tile.init_row = value_row
     tile.c = values
     tile.c_row = value_row
+    tile.columns = wide
     at = 0
     while at < size:
         tile.b = planes + at
-        tile_run(&tile, sizeof(floating), <int>s.outer, TILE_VECS)
+        tile_run(&tile, sizeof(floating), <int>s.outer, wide)
         if s.activation != ACT_NONE:
             activate(&values[0], s.outer * wide, s.activation)
         store_pixels[floating](s, values, at, min(wide, size - at), size, y)

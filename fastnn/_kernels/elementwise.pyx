@@ -12,10 +12,10 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy
 
 from .dense cimport (
-    MAX_DIMS, empty_in_order, empty_like, is_dense, is_plain, memory_order, same_layout, same_shape,
+    MAX_DIMS, empty_in_order, empty_like, is_dense, memory_order, same_layout, same_shape,
 )
-from .memory cimport empty
-from .threads cimport threads_for
+from .memory cimport empty, is_plain
+from .threads cimport ELEMENT_WORK, threads_for
 
 cnp.import_array()
 
@@ -97,7 +97,7 @@ cdef int run_walk(Walk *w) except -1:
     step = max(1, SLICE // min(n, CHUNK) // group) * group
     for first in range(0, rows * pieces, step):
         last = min(rows * pieces, first + step)
-        nt = threads_for(<double>(last - first) * min(n, CHUNK))
+        nt = threads_for(<double>(last - first) * min(n, CHUNK) * ELEMENT_WORK)
         if nt == 1 and last == rows * pieces and first == 0:
             run_rows(w, 0, rows, 0, n)
             return 0

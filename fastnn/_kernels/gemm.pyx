@@ -29,6 +29,9 @@ from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
 cnp.import_array()
 
+cdef extern from "openmp.h" nogil:
+    int omp_get_thread_num()
+
 cdef enum:
     KC_BYTES = 3072        # of B's column in one block: a panel of KC x 32 floats is 96 KiB, in L2
     NC = 3072              # columns in one slice (whole panels): KC x NC floats of packed B are 9 MiB, in L3
@@ -50,6 +53,7 @@ cdef struct Slice:        # one slice: C[m, n] += A[m, k] B[k, n]
     void *a_pack          # NULL: read A where it lies
     void *b_pack          # panels; with b_in_place only the last, if that is ragged
     bint b_in_place
+    bint at_once          # A panel of B is used once, by who packs it: one of each thread's own
     bint b_packed         # B came as a PackedMatrix, or an earlier slice of rows packed it
     void *c
     Py_ssize_t ldc
@@ -69,6 +73,16 @@ cdef inline Py_ssize_t packed_rows(size_t itemsize) noexcept nogil:
     return ceil_div(TILE_ROWS * itemsize, VEC_BYTES) * VEC_BYTES // itemsize
 
 
+cdef inline floating *packed_panel(Slice *s, Py_ssize_t panel, floating *_) noexcept nogil:
+    """Where a packed panel of B lies."""
+    cdef Py_ssize_t size = wide_panel(sizeof(floating)) * s.k
+    if s.b_in_place:
+        panel = 0
+    elif s.at_once:
+        panel = omp_get_thread_num()
+    return <floating *>s.b_pack + panel * size
+
+
 cdef void pack_item(Slice *s, Py_ssize_t item, floating *_) noexcept nogil:
     """Pack panel `item` of B, or tile `item - panels` of A."""
     cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j, columns
@@ -78,7 +92,7 @@ cdef void pack_item(Slice *s, Py_ssize_t item, floating *_) noexcept nogil:
         columns = min(wide, s.n - j)
         pack_panel(<const floating *>s.b.data + j * s.b.cs, s.b.rs, s.b.cs, s.k,
                              columns, panel_width(columns, sizeof(floating)),
-                             <floating *>s.b_pack + (0 if s.b_in_place else j * s.k))
+                             packed_panel[floating](s, item, NULL))
     else:
         r0 = tile_begin(tile, s.tiles, s.m)
         wide = packed_rows(sizeof(floating))
@@ -109,6 +123,7 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
         edge_row[i] = i * wide
         zeros[i] = 0
     tile.row = row
+    tile.c_row = c_row
     tile.span = zeros
     tile.b_span = zeros
     tile.spans = 1
@@ -119,11 +134,12 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
         columns = min(wide, s.n - j)
         width = panel_width(columns, sizeof(floating))
         ragged = columns != width
+        tile.columns = columns
         if s.b_in_place and not ragged:
             tile.b = <const floating *>s.b.data + j
             tile.b_step = s.b.rs
         else:
-            tile.b = <const floating *>s.b_pack + (0 if s.b_in_place else j * s.k)
+            tile.b = packed_panel[floating](s, panel, NULL)
             tile.b_step = width
         bias = NULL if s.bias == NULL else <const floating *>s.bias + j
         if ragged and bias != NULL:
@@ -137,35 +153,29 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
                 tile.a = <const floating *>s.a.data + r0 * s.a.rs
             else:
                 tile.a = <const floating *>s.a_pack + t * a_rows * s.k
-            if ragged:
-                tile.c = edge
-                tile.c_row = edge_row
-            else:
-                tile.c = c
-                tile.c_row = c_row
-            if s.accumulate:
-                tile.init = tile.c
-                tile.init_row = tile.c_row
-                if ragged:
-                    for i in range(rows):
-                        memcpy(edge + i * wide, c + i * s.ldc, columns * sizeof(floating))
-            else:
+            tile.c = c
+            if not s.accumulate:
                 tile.init = bias
                 tile.init_row = zeros
-            tile_run(&tile, sizeof(floating), <int>rows, <int>(width * sizeof(floating) // VEC_BYTES))
+            elif not ragged:
+                tile.init = c
+                tile.init_row = c_row
+            else:
+                tile.init = edge
+                tile.init_row = edge_row
+                for i in range(rows):
+                    memcpy(edge + i * wide, c + i * s.ldc, columns * sizeof(floating))
+            tile_run(&tile, sizeof(floating), <int>rows, width)
             if s.activation != ACT_NONE:
                 for i in range(rows):
-                    activate(<floating *>tile.c + tile.c_row[i], columns, s.activation)
-            if ragged:
-                for i in range(rows):
-                    memcpy(c + i * s.ldc, edge + i * wide, columns * sizeof(floating))
+                    activate(c + i * s.ldc, columns, s.activation)
 
 
-cdef void run_item(Slice *s, Py_ssize_t item, Py_ssize_t groups, Py_ssize_t chunks, bint at_once,
+cdef void run_item(Slice *s, Py_ssize_t item, Py_ssize_t groups, Py_ssize_t chunks,
                    floating *_) noexcept nogil:
     """One group of row tiles times one chunk of panels."""
     cdef Py_ssize_t group = item // chunks, chunk = item % chunks
-    if at_once:
+    if s.at_once:
         pack_item[floating](s, chunk, NULL)
     multiply_item[floating](s, group * s.tiles // groups, (group + 1) * s.tiles // groups,
                             chunk * s.panels // chunks, (chunk + 1) * s.panels // chunks, NULL)
@@ -175,12 +185,10 @@ cdef void run_slice(Slice *s, floating *_) noexcept nogil:
     """Pack, then multiply, in one parallel region."""
     cdef int nt = threads_for(<double>s.m * s.n * s.k)
     cdef Py_ssize_t groups = ceil_div(s.tiles, GROUP_TILES)
-    # One group of rows uses a panel of B once: whoever packs it, while it is in cache.
-    cdef bint at_once = groups == 1 and not s.b_packed and not s.b_in_place
     # Enough items to share even when A is one group high; never less than a panel each.
-    cdef Py_ssize_t chunks = s.panels if at_once else min(s.panels, ceil_div(16, groups))
+    cdef Py_ssize_t chunks = s.panels if s.at_once else min(s.panels, ceil_div(16, groups))
     cdef Py_ssize_t first = 0, last = s.panels, item
-    if s.b_packed or at_once:
+    if s.b_packed or s.at_once:
         first = s.panels
     elif s.b_in_place:
         first = s.panels - 1
@@ -190,13 +198,13 @@ cdef void run_slice(Slice *s, floating *_) noexcept nogil:
         for item in range(first, last):
             pack_item[floating](s, item, NULL)
         for item in range(groups * chunks):
-            run_item[floating](s, item, groups, chunks, at_once, NULL)
+            run_item[floating](s, item, groups, chunks, NULL)
         return
     with parallel(num_threads=nt):
         for item in prange(first, last, schedule="static"):
             pack_item[floating](s, item, NULL)
         for item in prange(groups * chunks, schedule="dynamic"):
-            run_item[floating](s, item, groups, chunks, at_once, NULL)
+            run_item[floating](s, item, groups, chunks, NULL)
 
 
 cdef inline Py_ssize_t k_blocks(Py_ssize_t k, size_t itemsize) noexcept nogil:
@@ -308,7 +316,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
     cdef Py_ssize_t blocks = k_blocks(k, itemsize), kc_most = ceil_div(k, blocks)
     cdef Py_ssize_t tiles = ceil_div(m, TILE_ROWS)
     cdef Py_ssize_t m_slices = ceil_div(tiles, GROUP_TILES * SLICE_GROUPS), n_slice
-    cdef Py_ssize_t q, p0, i, j0, t0, r0, padded = 0
+    cdef Py_ssize_t q, p0, i, j0, t0, r0, columns, padded = 0
     cdef const char *a_data = <const char *>cnp.PyArray_DATA(a)
     cdef const char *b_data
     cdef char *c_data
@@ -338,7 +346,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
     if packed is not None:
         b_data = <const char *>packed.memory.data
         padded = padded_columns(n, itemsize)
-        s.b_in_place = False
+        s.b_in_place = s.at_once = False
     else:
         b_data = <const char *>cnp.PyArray_DATA(<cnp.ndarray>b)
         s.b.rs = (<cnp.ndarray>b).strides[0] // itemsize
@@ -346,7 +354,14 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
         s.b_in_place = s.b.cs == 1 and (
             tiles <= FEW_TILES or k * n * itemsize <= L1_BYTES
             or (tiles <= SOME_TILES and k * n * itemsize <= L3_BYTES))
-        b_block = block(kc_most * (wide if s.b_in_place else n_slice + wide) * itemsize)
+        s.at_once = not s.b_in_place and tiles <= GROUP_TILES
+        if s.b_in_place:
+            columns = wide
+        elif s.at_once:
+            columns = threads_for(<double>m * n * k) * wide
+        else:
+            columns = n_slice + wide
+        b_block = block(kc_most * columns * itemsize)
         s.b_pack = b_block.data
     s.a_pack = NULL
     if n > FEW_PANELS * wide and tiles > FEW_TILES:

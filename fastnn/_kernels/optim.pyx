@@ -11,7 +11,7 @@ from cython.parallel cimport prange
 from libc.math cimport pow, sqrt
 
 from .memory cimport Block, block
-from .threads cimport threads_for
+from .threads cimport ELEMENT_WORK, threads_for
 
 cnp.import_array()
 
@@ -324,7 +324,7 @@ def global_norm(tuple arrays):
         e += 1
     sums_block = block(chunks * sizeof(double))
     sums = <double *>sums_block.data
-    threads = threads_for(elements)
+    threads = threads_for(<double>elements * ELEMENT_WORK)
     with nogil:
         for chunk in prange(chunks, schedule="static", num_threads=threads):
             sum_chunk(&job, chunk, sums)

@@ -6,10 +6,12 @@
 #define PACK_PANEL VEC_CAT(pack_panel, DT)
 #define PACK_ROWS VEC_CAT(pack_rows, DT)
 #define PACK_TRANSPOSED VEC_CAT(pack_transposed, DT)
-#define COPY_VECTOR VEC_CAT(copy_vector, DT)
+#define COPY_HALF VEC_CAT(copy_half, DT)
+#define TRANSPOSE_HALF VEC_CAT(transpose_half, DT)
 #define LOAD_PART VEC_CAT(load_part, DT)
+#define STORE_COLUMNS VEC_CAT(store_columns, DT)
 
-ALWAYS_INLINE void COPY_VECTOR(const REAL *in, REAL *out) { *(VU *)out = *(const VU *)in; }
+ALWAYS_INLINE void COPY_HALF(const REAL *in, REAL *out) { memcpy(out, in, VEC_BYTES / 2); }
 
 /* The first n <= VLEN values at p, then zeros. */
 ALWAYS_INLINE V LOAD_PART(const REAL *p, ptrdiff_t n)
@@ -20,7 +22,15 @@ ALWAYS_INLINE V LOAD_PART(const REAL *p, ptrdiff_t n)
     return v;
 }
 
-/* out[p, j] = in[p * stride + j] for j < columns, 0 for columns <= j < width (whole vectors). */
+/* A vector, or its first half where a panel has no more columns. */
+ALWAYS_INLINE void STORE_COLUMNS(V v, REAL *p, ptrdiff_t columns)
+{
+    if (columns >= VLEN) *(VU *)p = v;
+    else memcpy(p, &v, VEC_BYTES / 2);
+}
+
+/* out[p, j] = in[p * stride + j] for j < columns; anything for columns <= j < width (whole vectors,
+ * or half of one). */
 static void PACK_ROWS(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t columns,
                       ptrdiff_t width, REAL *out)
 {
@@ -34,14 +44,19 @@ static void PACK_ROWS(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t c
         }
         return;
     }
-    for (ptrdiff_t p = 0; p < k; p++, in += stride, out += width)
-        for (ptrdiff_t j = 0; j < width; j += VLEN)
-            *(VU *)(out + j) = columns > j ? LOAD_PART(in + j, columns - j) : (V){0};
+    const ptrdiff_t end = (k - 1) * stride + columns;
+    for (ptrdiff_t p = 0; p < k; p++, out += width) {
+        for (ptrdiff_t j = 0; j < width; j += VLEN) {
+            /* Whole vectors are read where `in` has values to come. */
+            const ptrdiff_t at = p * stride + j, rest = at + VLEN <= end ? VLEN : columns - j;
+            STORE_COLUMNS(LOAD_PART(in + at, rest > 0 ? rest : 0), out + j, width - j);
+        }
+    }
 }
 
 /* out[p * out_stride + j] = in[j * stride + p] for p < k and j < columns, 0 for columns <= j <
- * width (whole vectors, so up to VLEN - 1 values past the columns are written): VLEN x VLEN blocks are transposed in registers by log2(VLEN) rounds of interleaving row i
- * with row i + VLEN / 2. */
+ * width (whole vectors, or half of one): VLEN x VLEN blocks are transposed in registers by
+ * log2(VLEN) rounds of interleaving row i with row i + VLEN / 2. */
 static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t columns,
                             ptrdiff_t width, REAL *out, ptrdiff_t out_stride)
 {
@@ -50,8 +65,11 @@ static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdi
         for (ptrdiff_t p = 0; p < k; p += VLEN) {
             V a[VLEN], b[VLEN];
 #pragma GCC unroll 16
-            for (int i = 0; i < VLEN; i++)
+            for (int i = 0; i < VLEN; i++) {
+                /* So many rows at once are more than the hardware follows. */
+                __builtin_prefetch(in + (j + i) * stride + p + 8 * VLEN);
                 a[i] = i < rows ? LOAD_PART(in + (j + i) * stride + p, k - p) : (V){0};
+            }
 #pragma GCC unroll 4
             for (int round = 1; round < VLEN; round *= 2) {
 #pragma GCC unroll 16
@@ -65,12 +83,28 @@ static void PACK_TRANSPOSED(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdi
             const ptrdiff_t steps = k - p < VLEN ? k - p : VLEN;
 #pragma GCC unroll 16
             for (int i = 0; i < VLEN; i++)
-                if (i < steps) *(VU *)(out + (p + i) * out_stride + j) = a[i];
+                if (i < steps) STORE_COLUMNS(a[i], out + (p + i) * out_stride + j, width - j);
         }
     }
 }
 
-/* One panel: out[p, j] = in[p * k_stride + j * stride], 0 for columns <= j < width. */
+/* out[p * VLEN / 2 + r] = in[r * stride + p] for r < VLEN / 2 and p < VLEN: half the rows, and a
+ * round less, than above; two columns come out in one vector. */
+static inline void TRANSPOSE_HALF(const REAL *in, ptrdiff_t stride, REAL *out)
+{
+    V a[VLEN / 2], b[VLEN / 2];
+    UNROLL(8) for (int i = 0; i < VLEN / 2; i++) a[i] = *(const VU *)(in + i * stride);
+    UNROLL(4) for (int round = 2; round < VLEN; round *= 2) {
+        UNROLL(8) for (int i = 0; i < VLEN / 4; i++) {
+            b[2 * i] = INTERLEAVE(DT, LOW, a[i], a[i + VLEN / 4]);
+            b[2 * i + 1] = INTERLEAVE(DT, HIGH, a[i], a[i + VLEN / 4]);
+        }
+        UNROLL(8) for (int i = 0; i < VLEN / 2; i++) a[i] = b[i];
+    }
+    UNROLL(8) for (int i = 0; i < VLEN / 2; i++) *(VU *)(out + i * VLEN) = a[i];
+}
+
+/* One panel: out[p, j] = in[p * k_stride + j * stride]; anything for columns <= j < width. */
 static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptrdiff_t k,
                        ptrdiff_t columns, ptrdiff_t width, REAL *out)
 {
@@ -91,5 +125,7 @@ static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptr
 #undef PACK_PANEL
 #undef PACK_ROWS
 #undef PACK_TRANSPOSED
-#undef COPY_VECTOR
+#undef COPY_HALF
+#undef TRANSPOSE_HALF
 #undef LOAD_PART
+#undef STORE_COLUMNS

@@ -4,8 +4,10 @@ cdef extern from "pack.h" nogil:
     enum:
         VEC_BYTES
 
-    void copy_vector_f32(const float *x, float *out)
-    void copy_vector_f64(const double *x, double *out)
+    void copy_half_f32(const float *x, float *out)
+    void copy_half_f64(const double *x, double *out)
+    void transpose_half_f32(const float *x, Py_ssize_t stride, float *out)
+    void transpose_half_f64(const double *x, Py_ssize_t stride, double *out)
     void pack_panel_f32(const float *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
                         Py_ssize_t columns, Py_ssize_t width, float *out)
     void pack_panel_f64(const double *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
@@ -18,7 +20,7 @@ cdef extern from "pack.h" nogil:
 
 cdef inline void pack_panel(const floating *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
                             Py_ssize_t columns, Py_ssize_t width, floating *out) noexcept nogil:
-    """out[p, j] = x[p * k_stride + j * stride], 0 for columns <= j < width."""
+    """out[p, j] = x[p * k_stride + j * stride]; anything for columns <= j < width."""
     if floating is float:
         pack_panel_f32(x, k_stride, stride, k, columns, width, out)
     else:
@@ -36,9 +38,17 @@ cdef inline void transpose(const floating *x, Py_ssize_t stride, Py_ssize_t rows
         pack_transposed_f64(x, stride, columns, rows, width, out, out_stride)
 
 
-cdef inline void copy_vector(const floating *x, floating *out) noexcept nogil:
-    """One vector's worth of values."""
+cdef inline void transpose_half(const floating *x, Py_ssize_t stride, floating *out) noexcept nogil:
+    """out[c * vlen / 2 + r] = x[r * stride + c] for half a vector of rows and one of columns."""
     if floating is float:
-        copy_vector_f32(x, out)
+        transpose_half_f32(x, stride, out)
     else:
-        copy_vector_f64(x, out)
+        transpose_half_f64(x, stride, out)
+
+
+cdef inline void copy_half(const floating *x, floating *out) noexcept nogil:
+    """Half a vector's worth of values."""
+    if floating is float:
+        copy_half_f32(x, out)
+    else:
+        copy_half_f64(x, out)

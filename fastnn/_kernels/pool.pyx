@@ -1,8 +1,8 @@
 """Max and average pooling over channels-last images (see pool.h for the rows themselves).
 
 N batch, C channels, H W image, OH OW output. Arrays are C-contiguous (N, H, W, C); results are
-new, channels-last arrays. Items are blocks of rows (in the scatter: images and blocks of
-channels), each written by one thread, so any number of threads gives the same bits.
+new, channels-last arrays. Items are blocks of rows of the result, each written by one thread, so
+any number of threads gives the same bits.
 """
 
 cimport numpy as cnp
@@ -10,172 +10,184 @@ from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 
 from .memory cimport Block, block, empty
-from .threads cimport threads_for
-from .window cimport window_of, window_t
+from .threads cimport ELEMENT_WORK, threads_for
+from .window cimport span_t
 
 cnp.import_array()
 
 cdef enum:
-    ITEM_WORK = 16384       # taps times channels in one item, at least
-    MIN_LANES = 16          # few channels take the time of about this many
-    SLICE_WORK = 1 << 27    # between slices of items Ctrl-C is answered
-    SCATTER_SLICE = 1 << 24 # the same for the scatter, element by element
-    SCATTER_CHANNELS = 16   # few images: channels of one item of the scatter, a line of floats
-    MANY_IMAGES = 8         # enough to share: an item of the scatter is a whole image
+    ITEM_WORK = 16384     # taps times channels in one item, at least
+    MIN_LANES = 8         # few channels take the time of about this many
+    SLICE_WORK = 1 << 27  # between slices of items Ctrl-C is answered
 
 cdef extern from "pool.h" nogil:
-    void max_pool_rows(const window_t *w, size_t itemsize, const void *x, void *y,
-                       int *index, Py_ssize_t oh0, Py_ssize_t oh1)
-    int max_pool_scatter(const window_t *w, size_t itemsize, const void *dy, const int *index,
-                         void *dx, Py_ssize_t c0, Py_ssize_t c1)
-    void avg_pool_rows(const window_t *w, size_t itemsize, const void *divisor, const void *x,
-                       void *y, Py_ssize_t oh0, Py_ssize_t oh1)
-    void avg_pool_rows_backward(const window_t *w, size_t itemsize, const void *scale,
-                                const void *dy, void *dx, Py_ssize_t ih0, Py_ssize_t ih1)
-    void pool_divisors(const window_t *w, size_t itemsize, int count_pad, Py_ssize_t override,
+    ctypedef struct axis_t:
+        Py_ssize_t size, out, dil, taps
+        span_t *window
+        span_t *over
+        Py_ssize_t *places
+
+    ctypedef struct pool_t:
+        Py_ssize_t C
+        axis_t h, w
+        void *divisor
+
+    ctypedef void (*pool_rows_p)(const pool_t *p, const void *source, Py_ssize_t readable,
+                                 void *target, int *index, Py_ssize_t row0,
+                                 Py_ssize_t row1) noexcept
+    int POOL_MAX, POOL_MAX_BACKWARD, POOL_AVG, POOL_AVG_BACKWARD
+    void sliding_windows(axis_t *a, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t pad)
+    void adaptive_windows(axis_t *a)
+    pool_rows_p pool_rows(int op, size_t itemsize, Py_ssize_t channels)
+    void pool_divisors(const pool_t *p, size_t itemsize, int count_pad, Py_ssize_t override,
                        void *out, int reciprocal)
 
-cdef enum Op:
-    MAX, AVG, AVG_BACKWARD
-
 cdef struct Job:
-    Op op
-    window_t w
+    pool_t p
+    pool_rows_p run
     size_t itemsize
-    const char *source   # x, or dy
-    char *target         # y, or dx
-    int *index           # MAX: the winners
-    void *divisor        # AVG: (OH, OW); AVG_BACKWARD: the reciprocals
-    Py_ssize_t rows, row_block, blocks  # of target: rows an image, rows a block, blocks an image
+    Py_ssize_t images
+    Py_ssize_t source_size, target_size, index_size  # elements of one image; index_size may be 0
+    const char *source
+    char *target
+    int *index
+    Py_ssize_t rows, row_block, blocks  # of the target: rows an image, rows a block, blocks an image
 
 
-cdef void run_item(Job *job, Py_ssize_t item) noexcept nogil:
-    """Block of rows `item % blocks` of image `item // blocks`."""
-    cdef window_t *w = &job.w
-    cdef Py_ssize_t n = item // job.blocks, row0 = (item % job.blocks) * job.row_block
-    cdef Py_ssize_t row1 = min(row0 + job.row_block, job.rows)
-    cdef Py_ssize_t x_at = n * w.H * w.W * w.C, y_at = n * w.OH * w.OW * w.C
-    cdef Py_ssize_t size = job.itemsize
-    if job.op == MAX:
-        max_pool_rows(w, size, job.source + x_at * size, job.target + y_at * size,
-                      job.index + y_at, row0, row1)
-    elif job.op == AVG:
-        avg_pool_rows(w, size, job.divisor, job.source + x_at * size, job.target + y_at * size,
-                      row0, row1)
-    else:
-        avg_pool_rows_backward(w, size, job.divisor, job.source + y_at * size,
-                               job.target + x_at * size, row0, row1)
+cdef Py_ssize_t overlap(const axis_t *a) noexcept:
+    """Windows over a pixel in the middle."""
+    return a.over[a.size // 2].count if a.size else 0
 
 
-cdef int run(Job *job, Py_ssize_t images) except -1:
-    """All images, in slices."""
-    cdef window_t *w = &job.w
-    cdef Py_ssize_t lanes = max(w.C, MIN_LANES)
-    cdef Py_ssize_t row_work = max(1, w.OW * w.R * w.S * lanes)
-    cdef Py_ssize_t item, first = 0, last, slice_items, items
-    if job.op == AVG_BACKWARD:
-        row_work = max(row_work, w.W * lanes)
-    job.rows = w.H if job.op == AVG_BACKWARD else w.OH
+cdef class Windows:
+    """The windows of a pooling operation over (H, W) images: -> (OH, OW) outputs."""
+    cdef pool_t p
+    cdef Py_ssize_t overlap  # windows over a pixel, about
+    cdef Block tables
+
+    def __init__(self, tuple image, tuple output, tuple kernel=None, tuple stride=None,
+                 tuple padding=None, tuple dilation=None):
+        """Each pair is (h, w). kernel None: adaptive windows."""
+        cdef axis_t *h = &self.p.h
+        cdef axis_t *w = &self.p.w
+        h.size, w.size = image
+        h.out, w.out = output
+        h.dil, w.dil = dilation or (1, 1)
+        self.lay_tables()
+        if kernel is None:
+            adaptive_windows(h)
+            adaptive_windows(w)
+        else:
+            sliding_windows(h, kernel[0], stride[0], padding[0])
+            sliding_windows(w, kernel[1], stride[1], padding[1])
+        self.overlap = overlap(h) * overlap(w)
+
+    cdef void lay_tables(self):
+        cdef axis_t *h = &self.p.h
+        cdef axis_t *w = &self.p.w
+        cdef Py_ssize_t spans = h.size + h.out + w.size + w.out + 2
+        self.tables = block(spans * sizeof(span_t) + (h.out + w.out) * sizeof(Py_ssize_t))
+        h.window = <span_t *>self.tables.data
+        h.over = h.window + h.out + 1
+        w.window = h.over + h.size
+        w.over = w.window + w.out + 1
+        h.places = <Py_ssize_t *>(w.over + w.size)
+        w.places = h.places + h.out
+
+
+cdef int run(int op, Windows windows, cnp.ndarray source, cnp.ndarray target, cnp.ndarray index,
+             void *divisor) except -1:
+    """All images, in slices. source is (N, ., ., C); index: None where op has none."""
+    cdef Job job
+    cdef bint backward = op == POOL_MAX_BACKWARD or op == POOL_AVG_BACKWARD
+    job.p = windows.p
+    job.p.C = source.shape[3]
+    job.p.divisor = divisor
+    job.images = source.shape[0]
+    job.itemsize = cnp.PyArray_ITEMSIZE(source)
+    job.run = pool_rows(op, job.itemsize, job.p.C)
+    cdef Py_ssize_t x_size = job.p.h.size * job.p.w.size * job.p.C
+    cdef Py_ssize_t y_size = job.p.h.out * job.p.w.out * job.p.C
+    job.source_size = y_size if backward else x_size
+    job.target_size = x_size if backward else y_size
+    job.source = <const char *>cnp.PyArray_DATA(source)
+    job.target = <char *>cnp.PyArray_DATA(target)
+    job.index, job.index_size = NULL, 0
+    if index is not None:
+        job.index, job.index_size = <int *>cnp.PyArray_DATA(index), y_size
+
+    cdef axis_t *h = &job.p.h
+    cdef axis_t *w = &job.p.w
+    cdef Py_ssize_t steps = w.size * (windows.overlap + 1) if backward else w.out * h.taps * w.taps
+    cdef Py_ssize_t row_work = max(1, steps * max(job.p.C, MIN_LANES))
+    job.rows = h.size if backward else h.out
     job.row_block = min(job.rows, 1 + ITEM_WORK // row_work)
-    job.blocks = (job.rows + job.row_block - 1) // job.row_block
-    items = images * job.blocks
-    slice_items = 1 + SLICE_WORK // (row_work * job.row_block)
-    cdef int threads = threads_for(<double>images * job.rows * row_work)
+    job.blocks = (job.rows + job.row_block - 1) // job.row_block if job.rows else 0
+    cdef Py_ssize_t items = job.images * job.blocks, item, first = 0, last
+    cdef Py_ssize_t slice_items = 1 + SLICE_WORK // (row_work * job.row_block) if items else 1
+    cdef int threads = threads_for(ELEMENT_WORK * <double>job.images * job.rows * row_work)
     while first < items:
         last = min(first + slice_items, items)
         with nogil:
             for item in prange(first, last, schedule="static", num_threads=threads):
-                run_item(job, item)
+                run_item(&job, item)
         PyErr_CheckSignals()
         first = last
     return 0
 
 
-cdef cnp.ndarray images_like(cnp.ndarray a, Py_ssize_t height, Py_ssize_t width, int typenum):
-    """A new channels-last (N, C, height, width) for a's N and C; a is (N, ., ., C)."""
+cdef void run_item(const Job *job, Py_ssize_t item) noexcept nogil:
+    """Block of rows `item % blocks` of image `item // blocks`."""
+    cdef Py_ssize_t n = item // job.blocks, row0 = (item % job.blocks) * job.row_block
+    job.run(&job.p, job.source + n * job.source_size * job.itemsize,
+            (job.images - n) * job.source_size, job.target + n * job.target_size * job.itemsize, job.index + n * job.index_size,
+            row0, min(row0 + job.row_block, job.rows))
+
+
+cdef cnp.ndarray images_like(cnp.ndarray a, const axis_t *h, const axis_t *w, bint output,
+                             int typenum):
+    """A new channels-last (N, C, ., .), of the output's size or the image's; a is (N, ., ., C)."""
     cdef cnp.npy_intp shape[4]
-    shape[0], shape[1], shape[2], shape[3] = a.shape[0], a.shape[3], height, width
+    shape[0], shape[1] = a.shape[0], a.shape[3]
+    shape[2] = h.out if output else h.size
+    shape[3] = w.out if output else w.size
     return empty(4, shape, typenum, True)
 
 
-def max_pool2d(cnp.ndarray x, tuple output, tuple kernel, tuple stride, tuple padding,
-               tuple dilation):
+def max_pool2d(cnp.ndarray x, Windows windows):
     """x (N, H, W, C) -> y (N, C, OH, OW), indices (int32, the same shape)."""
-    cdef Job job
-    job.op = MAX
-    job.w = window_of(x.shape[3], (x.shape[1], x.shape[2]), output, kernel, stride, padding,
-                      dilation)
-    job.itemsize = cnp.PyArray_ITEMSIZE(x)
-    cdef cnp.ndarray y = images_like(x, job.w.OH, job.w.OW, cnp.PyArray_TYPE(x))
-    cdef cnp.ndarray indices = images_like(x, job.w.OH, job.w.OW, cnp.NPY_INT32)
-    job.source = <const char *>cnp.PyArray_DATA(x)
-    job.target = <char *>cnp.PyArray_DATA(y)
-    job.index = <int *>cnp.PyArray_DATA(indices)
-    run(&job, x.shape[0])
+    cdef cnp.ndarray y = images_like(x, &windows.p.h, &windows.p.w, True, cnp.PyArray_TYPE(x))
+    cdef cnp.ndarray indices = images_like(x, &windows.p.h, &windows.p.w, True, cnp.NPY_INT32)
+    run(POOL_MAX, windows, x, y, indices, NULL)
     return y, indices
 
 
-def max_pool2d_backward(cnp.ndarray dy, cnp.ndarray indices, tuple image):
-    """dy and int32 indices (N, OH, OW, C) -> dx (N, C, H, W), or None for an index out of range."""
-    cdef window_t w = window_of(dy.shape[3], image, (dy.shape[1], dy.shape[2]), (1, 1), (1, 1),
-                                (0, 0), (1, 1))
-    cdef cnp.ndarray dx = images_like(dy, w.H, w.W, cnp.PyArray_TYPE(dy))
-    cdef size_t size = cnp.PyArray_ITEMSIZE(dy)
-    cdef Py_ssize_t x_size = w.H * w.W * w.C, y_size = w.OH * w.OW * w.C
-    cdef Py_ssize_t channels = w.C if dy.shape[0] >= MANY_IMAGES else SCATTER_CHANNELS
-    cdef Py_ssize_t blocks = (w.C + channels - 1) // channels if w.C else 0
-    cdef Py_ssize_t items = dy.shape[0] * blocks, first = 0, last, item, n, c0
-    cdef Py_ssize_t slice_items = 1 + SCATTER_SLICE // (
-        max(channels, 1) * max(1, w.OH * w.OW, w.H * w.W))
-    cdef const char *dy_data = <const char *>cnp.PyArray_DATA(dy)
-    cdef const int *index = <const int *>cnp.PyArray_DATA(indices)
-    cdef char *dx_data = <char *>cnp.PyArray_DATA(dx)
-    cdef int threads = threads_for(<double>dy.shape[0] * (x_size + 4 * y_size))
-    cdef int invalid = 0
-    while first < items:
-        last = min(first + slice_items, items)
-        with nogil:
-            for item in prange(first, last, schedule="static", num_threads=threads):
-                n = item // blocks
-                c0 = (item % blocks) * channels
-                invalid += 1 - max_pool_scatter(
-                    &w, size, dy_data + n * y_size * size, index + n * y_size,
-                    dx_data + n * x_size * size, c0, min(c0 + channels, w.C))
-        PyErr_CheckSignals()
-        first = last
-    return None if invalid else dx
+def max_pool2d_backward(cnp.ndarray dy, cnp.ndarray indices, Windows windows):
+    """dy and int32 indices (N, OH, OW, C) -> dx (N, C, H, W)."""
+    cdef cnp.ndarray dx = images_like(dy, &windows.p.h, &windows.p.w, False, cnp.PyArray_TYPE(dy))
+    run(POOL_MAX_BACKWARD, windows, dy, dx, indices, NULL)
+    return dx
 
 
-def avg_pool2d(cnp.ndarray x, tuple output, tuple kernel, tuple stride, tuple padding,
-               bint count_pad, Py_ssize_t divisor_override):
+cdef Block divisors(Windows windows, int itemsize, bint count_pad, Py_ssize_t override,
+                    bint reciprocal):
+    cdef Block b = block(windows.p.h.out * windows.p.w.out * itemsize)
+    pool_divisors(&windows.p, itemsize, count_pad, override, b.data, reciprocal)
+    return b
+
+
+def avg_pool2d(cnp.ndarray x, Windows windows, bint count_pad, Py_ssize_t divisor_override):
     """x (N, H, W, C) -> y (N, C, OH, OW). divisor_override 0: none."""
-    cdef Job job
-    job.op = AVG
-    job.w = window_of(x.shape[3], (x.shape[1], x.shape[2]), output, kernel, stride, padding, (1, 1))
-    job.itemsize = cnp.PyArray_ITEMSIZE(x)
-    cdef Block divisors = block(job.w.OH * job.w.OW * job.itemsize)
-    job.divisor = divisors.data
-    pool_divisors(&job.w, job.itemsize, count_pad, divisor_override, job.divisor, False)
-    cdef cnp.ndarray y = images_like(x, job.w.OH, job.w.OW, cnp.PyArray_TYPE(x))
-    job.source = <const char *>cnp.PyArray_DATA(x)
-    job.target = <char *>cnp.PyArray_DATA(y)
-    run(&job, x.shape[0])
+    cdef cnp.ndarray y = images_like(x, &windows.p.h, &windows.p.w, True, cnp.PyArray_TYPE(x))
+    cdef Block d = divisors(windows, cnp.PyArray_ITEMSIZE(x), count_pad, divisor_override, False)
+    run(POOL_AVG, windows, x, y, None, d.data)
     return y
 
 
-def avg_pool2d_backward(cnp.ndarray dy, tuple image, tuple kernel, tuple stride, tuple padding,
-                        bint count_pad, Py_ssize_t divisor_override):
+def avg_pool2d_backward(cnp.ndarray dy, Windows windows, bint count_pad,
+                        Py_ssize_t divisor_override):
     """dy (N, OH, OW, C) -> dx (N, C, H, W)."""
-    cdef Job job
-    job.op = AVG_BACKWARD
-    job.w = window_of(dy.shape[3], image, (dy.shape[1], dy.shape[2]), kernel, stride, padding,
-                      (1, 1))
-    job.itemsize = cnp.PyArray_ITEMSIZE(dy)
-    cdef Block scales = block(job.w.OH * job.w.OW * job.itemsize)
-    job.divisor = scales.data
-    pool_divisors(&job.w, job.itemsize, count_pad, divisor_override, job.divisor, True)
-    cdef cnp.ndarray dx = images_like(dy, job.w.H, job.w.W, cnp.PyArray_TYPE(dy))
-    job.source = <const char *>cnp.PyArray_DATA(dy)
-    job.target = <char *>cnp.PyArray_DATA(dx)
-    run(&job, dy.shape[0])
+    cdef cnp.ndarray dx = images_like(dy, &windows.p.h, &windows.p.w, False, cnp.PyArray_TYPE(dy))
+    cdef Block d = divisors(windows, cnp.PyArray_ITEMSIZE(dy), count_pad, divisor_override, True)
+    run(POOL_AVG_BACKWARD, windows, dy, dx, None, d.data)
     return dx

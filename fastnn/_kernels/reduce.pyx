@@ -12,11 +12,11 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
 from .dense cimport (
-    MAX_DIMS, dense_copy, empty_in_order, empty_like, is_dense, is_plain, memory_order,
+    MAX_DIMS, dense_copy, empty_in_order, empty_like, is_dense, memory_order,
     same_layout, same_shape,
 )
-from .memory cimport Block, block
-from .threads cimport threads_for
+from .memory cimport Block, block, is_plain
+from .threads cimport ELEMENT_WORK, threads_for
 
 cnp.import_array()
 
@@ -105,7 +105,7 @@ cdef int run_pass(Pass *s, Py_ssize_t a) except -1:
     step = max(1, SLICE // weight // group) * group
     for first in range(0, items, step):
         last = min(items, first + step)
-        nt = threads_for(<double>(last - first) * weight)
+        nt = threads_for(<double>(last - first) * weight * ELEMENT_WORK)
         if nt == 1:
             run_items(s, first, last)
         else:
@@ -370,7 +370,7 @@ cdef int run_max_backward(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray y, Py_ssize
     for first in range(0, items, step):
         last = min(items, first + step)
         for i in prange(first, last, group, schedule="static", nogil=True,
-                        num_threads=threads_for(2.0 * (last - first) * weight)):
+                        num_threads=threads_for(2.0 * (last - first) * weight * ELEMENT_WORK)):
             for j in range(i, min(i + group, last)):
                 max_backward_item(itemsize, j // pieces, j % pieces * COLUMNS, rows, columns,
                                   pdy, px, py, pdx)

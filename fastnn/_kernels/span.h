@@ -1,4 +1,4 @@
-/* Adding short runs of values: the inner loop of scattering windows. */
+/* Short runs of values, copied or added up: the last columns of a tile, the taps of a pixel of few channels. */
 #ifndef FASTNN_SPAN_H
 #define FASTNN_SPAN_H
 

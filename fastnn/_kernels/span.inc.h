@@ -1,6 +1,8 @@
 /* Written over REAL and DT; see span.h. */
 
-#define ADD_SPAN VEC_CAT(add_span, DT)
+#define COPY_SPAN VEC_CAT(copy_span, DT)
+#define GATHER(n) VEC_CAT(VEC_CAT(gather, n), DT)
+#define GATHER_ROW VEC_CAT(gather_row, DT)
 #define LANES(n) VEC_CAT(VEC_CAT(lanes, n), DT)
 
 #define DEFINE_LANES(n) \
@@ -9,25 +11,62 @@ DEFINE_LANES(16)
 DEFINE_LANES(8)
 DEFINE_LANES(4)
 DEFINE_LANES(2)
+typedef REAL LANES(1);
 
-#define ADD_LANES(n)                            \
+#define COPY_LANES(n)                          \
     {                                           \
-        *(LANES(n) *)y += *(const LANES(n) *)x; \
+        *(LANES(n) *)y = *(const LANES(n) *)x;  \
         x += n;                                 \
         y += n;                                 \
     }
 
-/* y[i] += x[i] for i < n: sixteen at a time, then the bits of what is left. */
-ALWAYS_INLINE void ADD_SPAN(const REAL *x, REAL *y, ptrdiff_t n)
+/* y[i] = x[i] for i < n. */
+ALWAYS_INLINE void COPY_SPAN(const REAL *x, REAL *y, ptrdiff_t n)
 {
-    for (; n >= 16; n -= 16) ADD_LANES(16)
-    if (n & 8) ADD_LANES(8)
-    if (n & 4) ADD_LANES(4)
-    if (n & 2) ADD_LANES(2)
-    if (n & 1) *y += *x;
+    for (; n >= 16; n -= 16) COPY_LANES(16)
+    if (n & 8) COPY_LANES(8)
+    if (n & 4) COPY_LANES(4)
+    if (n & 2) COPY_LANES(2)
+    if (n & 1) *y = *x;
 }
 
-#undef ADD_SPAN
+/* y[w, c] = sum over q < rows and first[w] <= t < first[w + 1] of row[q][tap[t] + c], c < C <= n.
+ * Pixels are written n lanes wide where the next ones, still to come, overwrite the excess. */
+#define DEFINE_GATHER(n)                                                                        \
+    static void GATHER(n)(const REAL *const *row, ptrdiff_t rows, const ptrdiff_t *tap,         \
+                          const ptrdiff_t *first, ptrdiff_t W, ptrdiff_t C, REAL *y)            \
+    {                                                                                           \
+        for (ptrdiff_t w = 0; w < W; w++, y += C) {                                             \
+            LANES(n) total = {0};                                                               \
+            for (ptrdiff_t q = 0; q < rows; q++) {                                              \
+                LANES(n) sum = {0};                                                             \
+                for (ptrdiff_t t = first[w]; t < first[w + 1]; t++)                             \
+                    sum += *(const LANES(n) *)(row[q] + tap[t]);                                \
+                total += sum;                                                                   \
+            }                                                                                   \
+            if ((W - w) * C >= n) *(LANES(n) *)y = total;                                       \
+            else COPY_SPAN((const REAL *)&total, y, C);                                         \
+        }                                                                                       \
+    }
+DEFINE_GATHER(8)
+DEFINE_GATHER(4)
+DEFINE_GATHER(2)
+DEFINE_GATHER(1)
+
+/* As above, for C <= 8. */
+static void GATHER_ROW(const REAL *const *row, ptrdiff_t rows, const ptrdiff_t *tap,
+                       const ptrdiff_t *first, ptrdiff_t W, ptrdiff_t C, REAL *y)
+{
+    if (C > 4) GATHER(8)(row, rows, tap, first, W, C, y);
+    else if (C > 2) GATHER(4)(row, rows, tap, first, W, C, y);
+    else if (C == 2) GATHER(2)(row, rows, tap, first, W, C, y);
+    else GATHER(1)(row, rows, tap, first, W, C, y);
+}
+
+#undef COPY_SPAN
+#undef GATHER
+#undef GATHER_ROW
+#undef DEFINE_GATHER
 #undef LANES
 #undef DEFINE_LANES
-#undef ADD_LANES
+#undef COPY_LANES

@@ -33,15 +33,15 @@ cdef extern from *:
 # there), so a forked child computes serially.
 fastnn_watch_forks()
 
-# Multiply-adds, or element operations of about that cost, that one more thread must bring:
-# OpenBLAS's rule (interface/gemm.c, SMP_THRESHOLD_MIN x GEMM_MULTITHREAD_THRESHOLD).
+# Multiply-adds that one more thread must bring: OpenBLAS's rule (interface/gemm.c, SMP_THRESHOLD_MIN x GEMM_MULTITHREAD_THRESHOLD).
 cdef double WORK_PER_THREAD = 262144.0
 
 cdef int limit = 1
 
 
 cdef int threads_for(double work) noexcept nogil:
-    """Threads for `work` multiply-adds: 1 when small, nested in a parallel region, or forked."""
+    """Threads for `work` multiply-adds (elements: times ELEMENT_WORK): 1 when small, nested in a
+    parallel region, or forked."""
     cdef double useful = work / WORK_PER_THREAD
     if useful < 2.0 or limit == 1 or fastnn_forked or omp_in_parallel():
         return 1

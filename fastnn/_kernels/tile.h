@@ -2,9 +2,9 @@
  *
  *   C[i, j] = init[i, j] + sum_{q < spans} sum_{p < length} A(q, p, i) * B(q, p, j)
  *
- * with A(q, p, i) = a[span[q] + p * a_step + row[i]], B(q, p, j) = b[b_span[q] + p * b_step + j]. Rows of A are
- * reached through a table of offsets and the inner dimension through a list of equally long
- * spans, so that one body serves
+ * with A(q, p, i) = a[span[q] + p * a_step + row[i]], B(q, p, j) = b[b_span[q] + p * b_step + j].
+ * Rows of A are reached through a table of offsets and the inner dimension through a list of
+ * equally long spans, so that one body serves
  *
  *   GEMM                  one span of K;         rows: i * lda
  *   conv forward          spans: kernel rows;    rows: pixels of the image
@@ -12,8 +12,10 @@
  *   conv backward weight  spans: output rows;    rows: positions in a kernel row,
  *                                                a_step: from one output pixel to the next
  *
- * init is C itself (accumulate), a bias (init_row all zero) or NULL (zero). All offsets and
- * steps are in elements. A tile is rows x (vecs * VLEN); sums over p and q run in order.
+ * init is C itself (accumulate), a bias (init_row all zero) or NULL (zero); its rows, like B's,
+ * are read a panel's width at a time, while only `columns` of C are written. All offsets and steps
+ * are in elements. C's row offsets ascend, and its rows do not overlap. Sums over p and q run in
+ * order.
  */
 #ifndef FASTNN_TILE_H
 #define FASTNN_TILE_H
@@ -28,6 +30,10 @@
 #else
 #define TILE_ROWS 6
 #endif
+
+/* A panel of B is two vectors wide; the last one is one vector wide, or half of one, where that
+ * holds its columns. Half of a short vector would save nothing. */
+#define HALF_PANELS (VEC_BYTES == 64)
 #define TILE_MAX_WIDTH (TILE_VECS * VLEN_f32) /* columns of the widest tile */
 
 #define SUM_STEPS 256 /* products in one chain of additions */
@@ -44,6 +50,7 @@ typedef struct {
     const ptrdiff_t *init_row;
     void *c;
     const ptrdiff_t *c_row;
+    ptrdiff_t columns;
 } tile_t;
 
 #endif

@@ -7,6 +7,7 @@ cdef extern from "tile.h" nogil:
         VEC_BYTES
         TILE_ROWS
         TILE_VECS
+        HALF_PANELS
         TILE_MAX_WIDTH
 
     ctypedef struct tile_t:
@@ -23,9 +24,10 @@ cdef extern from "tile.h" nogil:
         const Py_ssize_t *init_row
         void *c
         const Py_ssize_t *c_row
+        Py_ssize_t columns
 
 
-cdef void tile_run(const tile_t *t, size_t itemsize, int rows, int vecs) noexcept nogil
+cdef void tile_run(const tile_t *t, size_t itemsize, int rows, Py_ssize_t width) noexcept nogil
 
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
@@ -38,9 +40,11 @@ cdef inline Py_ssize_t wide_panel(size_t itemsize) noexcept nogil:
 
 
 cdef inline Py_ssize_t panel_width(Py_ssize_t columns, size_t itemsize) noexcept nogil:
-    """Columns in memory of a panel that holds so many: one vector if that is enough, else two."""
+    """Columns in memory of a panel that holds so many: two vectors, one, or half of one."""
     cdef Py_ssize_t vlen = VEC_BYTES // itemsize
-    return vlen if columns <= vlen else TILE_VECS * vlen
+    if columns > vlen:
+        return TILE_VECS * vlen
+    return vlen // 2 if HALF_PANELS and 2 * columns <= vlen else vlen
 
 
 cdef inline Py_ssize_t padded_columns(Py_ssize_t n, size_t itemsize) noexcept nogil:

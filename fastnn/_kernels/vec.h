@@ -43,4 +43,10 @@ typedef int64_t v_i64 __attribute__((vector_size(VEC_BYTES)));
 #define VLEN_f32 (VEC_BYTES / 4)
 #define VLEN_f64 (VEC_BYTES / 8)
 
+/* Half a vector, for panels too narrow to fill a whole one. */
+typedef float v_f32_half __attribute__((vector_size(VEC_BYTES / 2)));
+typedef double v_f64_half __attribute__((vector_size(VEC_BYTES / 2)));
+typedef float v_f32_half_u __attribute__((vector_size(VEC_BYTES / 2), aligned(4), may_alias));
+typedef double v_f64_half_u __attribute__((vector_size(VEC_BYTES / 2), aligned(8), may_alias));
+
 #endif

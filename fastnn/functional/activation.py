@@ -6,6 +6,18 @@ import warnings
 from .. import kernels
 from ..autograd import as_tensor, record
 
+# Activations that other operations compute with their output, with their backwards in y.
+_BACKWARD = {
+    "relu": kernels.relu_backward,
+    "sigmoid": kernels.sigmoid_backward,
+    "tanh": kernels.tanh_backward,
+}
+
+
+def backward_of(activation, dy, y):
+    """The gradient before `activation` (None: there is none), for one after it; y = act(...)."""
+    return dy if activation is None else _BACKWARD[activation](dy, y)
+
 
 def relu(input, inplace=False):
     """y = max(x, 0), any shape; NaN stays NaN."""

@@ -2,6 +2,7 @@
 
 from .. import kernels
 from ..autograd import as_tensor, record
+from .activation import backward_of
 
 
 def pair(op, name, value):
@@ -12,9 +13,12 @@ def pair(op, name, value):
     return values
 
 
-def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """y[n, k, i, j] = b[k] + sum_{c, r, s} x[n, c, h(i, r), h(j, s)] w[k, c, r, s],
-    h(i, r) = i stride + r dilation - padding, x zero outside the image.
+def conv2d(
+    input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, activation=None
+):
+    """y[n, k, i, j] = act(b[k] + sum_{c, r, s} x[n, c, h(i, r), h(j, s)] w[k, c, r, s]),
+    h(i, r) = i stride + r dilation - padding, x zero outside the image; act None, "relu",
+    "sigmoid" or "tanh".
 
     input (N, C, H, W) or (C, H, W), weight (K, C, R, S), bias (K,) or None -> (N, K, OH, OW).
     stride, padding, dilation: an int or a pair; padding may be "valid" (none) or "same" (the
@@ -26,19 +30,23 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if isinstance(padding, str):
         padding, crop = _named_padding(padding, w.data.shape, stride, dilation)
         if crop != (0, 0):
-            y = conv2d(x, w, bias, stride, padding, dilation, groups)
+            y = conv2d(x, w, bias, stride, padding, dilation, groups, activation=activation)
             return y[..., crop[0] :, crop[1] :]
     if x.data.ndim == 3:
-        return conv2d(x.unsqueeze(0), w, bias, stride, padding, dilation, groups).squeeze(0)
+        y = conv2d(
+            x.unsqueeze(0), w, bias, stride, padding, dilation, groups, activation=activation
+        )
+        return y.squeeze(0)
     xd, wd = x.data, w.data
     parents = (x, w) if bias is None else (x, w, as_tensor(bias, w))
     bd = None if bias is None else parents[2].data
     windows = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    y = kernels.conv2d(xd, wd, bd, **windows)
+    y = kernels.conv2d(xd, wd, bd, **windows, activation=activation)
     needs = (x.requires_grad, w.requires_grad, bd is not None and parents[2].requires_grad)
     count = len(parents)
 
-    def backward(dy):  # y = x * w + b
+    def backward(dy):  # y = act(x * w + b)
+        dy = backward_of(activation, dy, y)
         return kernels.conv2d_backward(dy, xd, wd, **windows, needs=needs)[:count]
 
     return record(y, parents, backward)

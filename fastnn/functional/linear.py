@@ -2,10 +2,11 @@
 
 from .. import kernels
 from ..autograd import as_tensor, record
+from .activation import backward_of
 
 
-def linear(input, weight, bias=None):
-    """y = x W^T + b.
+def linear(input, weight, bias=None, *, activation=None):
+    """y = act(x W^T + b), act None, "relu", "sigmoid" or "tanh".
 
     input (..., D), weight (K, D), bias (K,) or None -> (..., K); one float dtype (plain arrays
     are cast to the weight's). Raises ValueError where the shapes do not fit.
@@ -36,13 +37,14 @@ def linear(input, weight, bias=None):
         bd, b_wanted, parents = b.data, b.requires_grad, (x, w, b)
         if bd.shape != (k,):
             raise ValueError(f"linear: bias must have shape ({k},), got {bd.shape}")
-    y = kernels.gemm(xd, wd, trans_b=True, bias=bd)
+    y = kernels.gemm(xd, wd, trans_b=True, bias=bd, activation=activation)
     x_wanted, w_wanted = x.requires_grad, w.requires_grad
 
-    def backward(dy):  # y = x W^T + b
+    def backward(dy):  # y = act(x W^T + b)
         dx = dw = db = None
         if not two_d:
             dy = dy.reshape(rows, k)
+        dy = backward_of(activation, dy, y)
         if x_wanted:
             dx = kernels.gemm(dy, wd)
             if not two_d:

@@ -34,6 +34,8 @@ def _to_plain(op, name, x):
 def pair(op, name, value, least):
     """An int, or a pair of ints, each >= least, as a pair."""
     if type(value) is int:
+        if value >= least:
+            return value, value
         value = (value, value)
     try:
         first, second = value if isinstance(value, (tuple, list)) else (value, value)

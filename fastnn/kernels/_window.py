@@ -17,19 +17,22 @@ def output_size(op, image, kernel, stride, padding, dilation, ceil_mode=False):
 
     Raises ValueError if no window fits.
     """
-    sizes = []
-    for n, k, s, p, d in zip(image, kernel, stride, padding, dilation, strict=True):
-        room = n + 2 * p - d * (k - 1) - 1
-        out = room // s + 1
-        if ceil_mode and room % s and out * s < n + p:
-            out += 1
-        sizes.append(out)
-    if min(sizes) < 1:
+    output = (
+        _along(image[0], kernel[0], stride[0], padding[0], dilation[0], ceil_mode),
+        _along(image[1], kernel[1], stride[1], padding[1], dilation[1], ceil_mode),
+    )
+    if output[0] < 1 or output[1] < 1:
         raise ValueError(
             f"{op}: no window fits: the image is {_by(image)}, padding {_by(padding)}, "
             f"kernel_size {_by(kernel)}, dilation {_by(dilation)}"
         )
-    return tuple(sizes)
+    return output
+
+
+def _along(size, kernel, stride, padding, dilation, ceil_mode):
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    out = room // stride + 1
+    return out + 1 if ceil_mode and room % stride and out * stride < size + padding else out
 
 
 def image_size(op, name, value):
@@ -37,6 +40,20 @@ def image_size(op, name, value):
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"{op}: {name} must be a pair of ints (H, W), got {value!r}")
     return _checks.pair(op, name, tuple(value), 0)
+
+
+def length(op, name, value, least):
+    """An int >= least, or a tuple of one, for sequences: the pair (least, value)."""
+    if type(value) is int and value >= least:
+        return least, value
+    try:
+        (value,) = value if isinstance(value, (tuple, list)) else (value,)
+        value = value.__index__()
+    except (TypeError, ValueError, AttributeError):
+        raise TypeError(f"{op}: {name} must be an int, got {value!r}") from None
+    if value < least:
+        raise ValueError(f"{op}: {name} must be >= {least}, got {value}")
+    return least, value
 
 
 def _by(pair):

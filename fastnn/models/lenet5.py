@@ -1,12 +1,12 @@
 """LeNet-5, in its modern form, and the recipe that trains it."""
 
-from .. import nn, optim
+from .. import nn
 from ..data import random_shift
 from .preparation import Preparation
-from .recipe import Defaults, Recipe
+from .recipe import Defaults, Recipe, adam, cosine
 
 
-class LeNet5(nn.Module):
+class LeNet5(nn.Sequential):
     """Two convolutions with pooling, three fully connected layers: (N, C, 28, 28) -> (N, V).
 
     conv 6@5x5 pad 2, ReLU, max-pool 2, conv 16@5x5, ReLU, max-pool 2, 400-120-84-V logits;
@@ -20,35 +20,22 @@ class LeNet5(nn.Module):
     """
 
     def __init__(self, num_classes=10, in_channels=1):
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, 6, 5, padding=2)
-        self.relu1 = nn.ReLU()
-        self.pool1 = nn.MaxPool2d(2)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.relu2 = nn.ReLU()
-        self.pool2 = nn.MaxPool2d(2)
-        self.flatten = nn.Flatten()
-        self.fc1 = nn.Linear(400, 120)
-        self.relu3 = nn.ReLU()
-        self.fc2 = nn.Linear(120, 84)
-        self.relu4 = nn.ReLU()
-        self.fc3 = nn.Linear(84, num_classes)
-
-    def forward(self, x):
-        x = self.pool1(self.relu1(self.conv1(x)))  # (N, 6, 14, 14)
-        x = self.pool2(self.relu2(self.conv2(x)))  # (N, 16, 5, 5)
-        x = self.flatten(x)
-        x = self.relu3(self.fc1(x))
-        x = self.relu4(self.fc2(x))
-        return self.fc3(x)
-
-
-def _optimizer(model, lr):
-    return optim.Adam(model.parameters(), lr=lr)
-
-
-def _scheduler(optimizer, epochs):
-    return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
+        super().__init__(
+            {
+                "conv1": nn.Conv2d(in_channels, 6, 5, padding=2),
+                "relu1": nn.ReLU(),
+                "pool1": nn.MaxPool2d(2),  # (N, 6, 14, 14)
+                "conv2": nn.Conv2d(6, 16, 5),
+                "relu2": nn.ReLU(),
+                "pool2": nn.MaxPool2d(2),  # (N, 16, 5, 5)
+                "flatten": nn.Flatten(),
+                "fc1": nn.Linear(400, 120),
+                "relu3": nn.ReLU(),
+                "fc2": nn.Linear(120, 84),
+                "relu4": nn.ReLU(),
+                "fc3": nn.Linear(84, num_classes),
+            }
+        )
 
 
 # Chosen on training data alone (digits: 5-fold; MNIST: held-out images). The shifts matter most:
@@ -62,8 +49,10 @@ RECIPE = Recipe(
         "mnist": Defaults(epochs=15, batch_size=64, lr=2e-3),
         "folder": Defaults(epochs=60, batch_size=32, lr=2e-3),
     },
-    optimizer=_optimizer,
-    scheduler=_scheduler,
+    optimizer=adam,
+    scheduler=cosine,
     augment=random_shift(2),
     summary="Adam, cosine schedule, random shifts of up to 2 pixels",
 )
+
+MODELS = {"lenet5": (LeNet5, RECIPE)}

@@ -1,6 +1,10 @@
 """Modules made of modules: Sequential, ModuleList, ModuleDict."""
 
+from .activation import ReLU, Sigmoid, Tanh
 from .module import Module, _indent
+
+# Activations that a module may compute with its own output (see Sequential).
+FUSED = {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}
 
 
 def _position(op, index, length):
@@ -34,11 +38,8 @@ class _ModuleSequence(Module):
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            return type(self)(self._slice(index))
+            return self._slice(index)
         return self.__dict__[self._name_at(index)]
-
-    def _slice(self, index):
-        return list(self)[index]
 
     def _name_at(self, index):
         return list(self._modules)[_position(type(self).__name__, index, len(self))]
@@ -76,10 +77,24 @@ def _checked(op, module):
     return module
 
 
+def _fuses(module, activation):
+    return (
+        type(activation) in FUSED
+        # The class's own: a subclass may have a forward without the argument.
+        and "fuses_activation" in type(module).__dict__
+        and not module._forward_hooks
+        and not activation._forward_hooks
+    )
+
+
 class Sequential(_ModuleSequence):
     """y = f_n(... f_2(f_1(x))): children called one after the other.
 
     Sequential(f_1, f_2, ...) or Sequential({"name": f_1, ...}).
+
+    An activation after a layer that can compute it with its own output (``fuses_activation``:
+    linear, convolution, batch norm) is left to that layer, which saves passes over memory and
+    changes no result beyond rounding. Not so where one of the two has forward hooks.
     """
 
     def __init__(self, *modules):
@@ -92,13 +107,19 @@ class Sequential(_ModuleSequence):
                 self.add_module(str(i), module)
 
     def forward(self, input):
-        attributes = self.__dict__
-        for name in self._modules:
-            input = attributes[name](input)
+        modules, done = list(self), False
+        for module, following in zip(modules, [*modules[1:], None], strict=True):
+            if done:  # with the module before it
+                done = False
+            elif _fuses(module, following):
+                input = module.forward(input, activation=FUSED[type(following)])
+                done = True
+            else:
+                input = module(input)
         return input
 
     def _slice(self, index):
-        return {name: self.__dict__[name] for name in list(self._modules)[index]}
+        return Sequential({name: self.__dict__[name] for name in list(self._modules)[index]})
 
 
 class ModuleList(_ModuleSequence):
@@ -108,6 +129,9 @@ class ModuleList(_ModuleSequence):
         super().__init__()
         if modules is not None:
             self.extend(modules)
+
+    def _slice(self, index):
+        return ModuleList(list(self)[index])
 
     def _child_reprs(self):
         """As torch: a run of children that print alike takes one line, ``(0-3): 4 x ...``."""

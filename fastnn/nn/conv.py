@@ -16,6 +16,8 @@ class Conv2d(Module):
     Raises ValueError for arguments that do not fit.
     """
 
+    fuses_activation = True  # forward takes activation=, see Sequential
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1,
         bias=True, padding_mode="zeros", *, dtype=np.float32,
@@ -53,10 +55,11 @@ class Conv2d(Module):
     def reset_parameters(self):
         init.default_(self.weight, self.bias)
 
-    def forward(self, input):
+    def forward(self, input, activation=None):
         return F.conv2d(
-            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups,
+            activation=activation,
+        )  # fmt: skip
 
     def extra_repr(self):
         text = (

@@ -14,6 +14,8 @@ class Linear(Module):
     +-1/sqrt(in_features).
     """
 
+    fuses_activation = True  # forward takes activation=, see Sequential
+
     def __init__(self, in_features, out_features, bias=True, *, dtype=np.float32):
         super().__init__()
         self.in_features = in_features
@@ -25,8 +27,8 @@ class Linear(Module):
     def reset_parameters(self):
         init.default_(self.weight, self.bias)
 
-    def forward(self, input):
-        return F.linear(input, self.weight, self.bias)
+    def forward(self, input, activation=None):
+        return F.linear(input, self.weight, self.bias, activation=activation)
 
     def extra_repr(self):
         return (

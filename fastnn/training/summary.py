@@ -17,7 +17,12 @@ def _conv_flops(layer, x, y):
 
 
 def _pool_flops(layer, x, y):
-    return prod(y) * prod(_pair(layer.kernel_size))
+    size = layer.kernel_size
+    return prod(y) * (size ** (len(y) - 1) if isinstance(size, int) else prod(size))
+
+
+def _adaptive_pool_flops(layer, x, y):
+    return prod(x)
 
 
 def _pair(value):
@@ -43,8 +48,11 @@ def _no_flops(layer, x, y):
 FLOPS = {
     "Linear": _linear_flops,
     "Conv2d": _conv_flops,
-    "MaxPool2d": _pool_flops,
-    "AvgPool2d": _pool_flops,
+    **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"), _pool_flops),
+    **dict.fromkeys(
+        ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d"),
+        _adaptive_pool_flops,
+    ),
     **dict.fromkeys(
         ("ReLU", "LeakyReLU", "ELU", "Sigmoid", "Tanh", "Softplus", "Softmax", "LogSoftmax"),
         _elementwise_flops,
@@ -120,7 +128,8 @@ def summary(model, input_shape):
 
     input_shape: of one sample, without the batch axis: ``summary(LeNet5(), (1, 28, 28))``.
     The model runs once on zeros, in evaluation mode; what it calls as a module makes a row, each
-    time that it is called (its parameters count at the first). Returns a `Summary`.
+    time that it is called (its parameters count at the first). A layer of a kind that is not in
+    FLOPS may have a method ``flops(input_shape, output_shape)``. Returns a `Summary`.
     """
     try:
         input_shape = tuple(int(n) for n in input_shape)
@@ -139,7 +148,10 @@ def summary(model, input_shape):
             counted.add(id(p))
         kind = type(module).__name__
         x, y = args[0].shape[1:] if args else (), output.shape[1:]
-        flops = FLOPS[kind](module, x, y) if kind in FLOPS else None
+        if kind in FLOPS:
+            flops = FLOPS[kind](module, x, y)
+        else:
+            flops = module.flops(x, y) if hasattr(module, "flops") else None
         layers.append(Layer(names[id(module)] or kind, kind, y, parameters, flops))
 
     leaves = [m for m in model.modules() if not any(True for _ in m.children())]

@@ -26,15 +26,14 @@ def max_pool2d(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=
     return y, indices
 
 
-def max_pool2d_backward(dy, indices, input_size):  # y[n,c,oh,ow] = x[n,c].flat[indices[...]]
+def max_pool2d_backward(
+    dy, indices, input_size, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False
+):  # y[n,c,oh,ow] = x[n,c].flat[indices[...]]
     dy = f64(dy)
-    n, c = dy.shape[:2]
-    h, w = input_size
-    dx = np.zeros((n * c, h * w))
-    image = np.arange(n * c)[:, None]
-    pixels = (n * c, dy.shape[2] * dy.shape[3])
-    np.add.at(dx, (image, indices.reshape(pixels)), dy.reshape(pixels))
-    return dx.reshape(n, c, h, w)
+    dx = np.zeros((*dy.shape[:2], input_size[0] * input_size[1]))
+    for n, c, oh, ow in np.argwhere(indices >= 0):
+        dx[n, c, indices[n, c, oh, ow]] += dy[n, c, oh, ow]
+    return dx.reshape(*dy.shape[:2], *input_size)
 
 
 def _avg_window(image, kernel_size, stride, padding, ceil_mode, count_include_pad, override):
@@ -90,3 +89,38 @@ def avg_pool2d_backward(
     for _, _, tap in win.taps():
         dxp[tap] += dy / divisor
     return np.ascontiguousarray(win.inside(dxp))
+
+
+# One dimension: images of height 1, whose only row no window leaves.
+def _row(stride, padding, kernel_size, dilation=1):
+    stride = kernel_size if stride is None else stride
+    sizes = dict(kernel_size=(1, kernel_size), stride=(1, stride), padding=(0, padding))
+    return sizes if dilation == 1 else sizes | dict(dilation=(1, dilation))
+
+
+def max_pool1d(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """x (N, C, L) -> y (N, C, OL), indices (int32)"""
+    sizes = _row(stride, padding, kernel_size, dilation)
+    y, indices = max_pool2d(x[:, :, None], **sizes, ceil_mode=ceil_mode)
+    return y[:, :, 0], indices[:, :, 0]
+
+
+def max_pool1d_backward(
+    dy, indices, input_size, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False
+):  # y[n,c,o] = x[n,c,indices[n,c,o]]
+    image = (1, input_size)
+    return max_pool2d_backward(dy[:, :, None], indices[:, :, None], image, (1, 1))[:, :, 0]
+
+
+def avg_pool1d(x, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """x (N, C, L) -> y (N, C, OL)"""
+    options = dict(ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    return avg_pool2d(x[:, :, None], **_row(stride, padding, kernel_size), **options)[:, :, 0]
+
+
+def avg_pool1d_backward(
+    dy, input_size, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True
+):  # y[n,c,o] = sum of a window / divisor
+    options = dict(ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    sizes = _row(stride, padding, kernel_size)
+    return avg_pool2d_backward(dy[:, :, None], (1, input_size), **sizes, **options)[:, :, 0]
