@@ -17,8 +17,6 @@
 #include "finite.h"
 #include "reduce.h"
 
-#define LAYER_NORM_STEP 4 /* rows at a time, backward */
-
 typedef struct {
     ptrdiff_t n;
     double eps;

@@ -111,90 +111,60 @@ static void FN(layer_norm_rows)(const layer_norm_t *g, const REAL *x, ptrdiff_t 
 
 /* ---- backward -------------------------------------------------------------------------------- */
 
-/* A row's x - pivot = t, xhat = t scale + shift, dx = w dy scale + (t slope + offset). */
+/* For t = x - pivot: xhat = t scale + shift, dx = w dy scale + (t slope + offset). */
 typedef struct {
-    REAL pivot, scale, shift, slope, offset;
-} FN(row_params);
+    REAL scale, shift, slope, offset;
+} FN(row_line);
+
+/* One vector's dx; what it gives dw and db is added to them. */
+ALWAYS_INLINE V FN(row_backward)(V w, V dy, V t, FN(row_line) p, REAL *dw, REAL *db)
+{
+    STORE(dw, LOAD(dw) + dy * (t * p.scale + p.shift));
+    STORE(db, LOAD(db) + dy);
+    return w * dy * p.scale + (t * p.slope + p.offset);
+}
 
 /* With xhat = (x - mean) inverse, y = w xhat + b:
  *
- *     dx = inverse (w dy - (sum of w dy + xhat sum of w dy xhat) / n)
+ *     dx = inverse (w dy - (sum of w dy + xhat sum of w dy xhat) / n),  dw += dy xhat,  db += dy
  */
-ALWAYS_INLINE FN(row_params) FN(row_params_of)(const layer_norm_t *g, const REAL *dy,
-                                               const REAL *x, V w_end, FN(row_end) end,
-                                               ptrdiff_t room, double mean, double var)
-{
-    const REAL pivot = (REAL)mean;
-    const double low = finite_or_zero(mean - (double)pivot), n = (double)g->n;
-    const double inverse = 1 / sqrt(var + g->eps);
-    double sums[2];
-    FN(row_sums)(ROW_BACKWARD, x, dy, (const REAL *)g->weight, w_end, end, room, pivot, sums);
-    const double product = (sums[1] - low * finite_or_zero(sums[0])) * inverse;
-    const double slope = -inverse * inverse * product / n;
-    return (FN(row_params)){pivot, (REAL)inverse, (REAL)(-low * inverse), (REAL)slope,
-                            (REAL)(-inverse * sums[0] / n - finite_or_zero(slope) * low)};
-}
-
-/* One vector, at i or the end, of `count` rows n apart; their part of dw and db is added at c. */
-#define ROW_VECTORS(get, put, wi, c)                                     \
-    {                                                                    \
-        V sum_w = LOAD(dw + c), sum_b = LOAD(db + c);                    \
-        UNROLL(4) for (int r = 0; r < count; r++) {                      \
-            const V dyi = get(dy + r * n), t = get(x + r * n) - p[r].pivot; \
-            put(dx + r * n, wi * dyi * p[r].scale + (t * p[r].slope + p[r].offset)); \
-            sum_w += dyi * (t * p[r].scale + p[r].shift);                \
-            sum_b += dyi;                                                \
-        }                                                                \
-        STORE(dw + c, sum_w);                                            \
-        STORE(db + c, sum_b);                                            \
-    }
-#define ROW_GET(a) LOAD((a) + i)
-#define ROW_PUT(a, v) STORE((a) + i, v)
-#define ROW_GET_END(a) FN(load_end)(a, end, last_room)
-#define ROW_PUT_END(a, v) FN(store_end)(a, v, end)
-
-/* dw, and n + VLEN numbers on db, are added to. */
-ALWAYS_INLINE void FN(rows_backward)(const layer_norm_t *g, const REAL *dy, const REAL *x,
-                                     const double *mean, const double *var, const int count,
-                                     V w_end, FN(row_end) end, ptrdiff_t room, REAL *dx, REAL *dw)
-{
-    const ptrdiff_t n = g->n, last_room = room - (count - 1) * n;
-    const REAL *w = (const REAL *)g->weight;
-    REAL *db = dw + n + VLEN;
-    FN(row_params) p[LAYER_NORM_STEP];
-    for (int r = 0; r < count; r++)
-        p[r] = FN(row_params_of)(g, dy + r * n, x + r * n, w_end, end, last_room, mean[r], var[r]);
-    for (ptrdiff_t i = 0; i < end.whole; i += VLEN) ROW_VECTORS(ROW_GET, ROW_PUT, LOAD(w + i), i)
-    if (end.rest) ROW_VECTORS(ROW_GET_END, ROW_PUT_END, w_end, end.whole)
-}
-
 static void FN(layer_norm_rows_backward)(const layer_norm_t *g, const REAL *dy, const REAL *x,
                                          const double *mean, const double *var, ptrdiff_t rows,
                                          ptrdiff_t room, REAL *dx, REAL *gradients)
 {
-    const ptrdiff_t n = g->n;
-    const FN(row_end) end = FN(row_end_of)(n);
-    const V w_end = FN(load_end)((const REAL *)g->weight, end, 0);
-    memset(gradients, 0, 2 * (n + VLEN) * sizeof(REAL));
-    ptrdiff_t r = 0;
-    for (; r <= rows - LAYER_NORM_STEP; r += LAYER_NORM_STEP)
-        FN(rows_backward)(g, dy + r * n, x + r * n, mean + r, var + r, LAYER_NORM_STEP, w_end, end,
-                          room - r * n, dx + r * n, gradients);
-    for (; r < rows; r++)
-        FN(rows_backward)(g, dy + r * n, x + r * n, mean + r, var + r, 1, w_end, end, room - r * n,
-                          dx + r * n, gradients);
-    if (end.whole && end.rest) /* the last vector lies behind the one that it overlaps */
-        for (int i = 0; i < 2; i++) {
-            REAL *tail = gradients + i * (n + VLEN) + end.whole;
-            memmove(tail, tail + VLEN - end.rest, end.rest * sizeof(REAL));
+    const REAL *w = (const REAL *)g->weight;
+    const FN(row_end) end = FN(row_end_of)(g->n);
+    const V w_end = FN(load_end)(w, end, 0);
+    const double n = (double)g->n;
+    REAL *dw = gradients, *db = gradients + g->n + VLEN;
+    double sums[2];
+    memset(gradients, 0, 2 * (g->n + VLEN) * sizeof(REAL));
+    for (ptrdiff_t r = 0; r < rows; r++, dy += g->n, x += g->n, dx += g->n, room -= g->n) {
+        const REAL pivot = (REAL)mean[r];
+        const double low = finite_or_zero(mean[r] - (double)pivot);
+        const double inverse = 1 / sqrt(var[r] + g->eps);
+        FN(row_sums)(ROW_BACKWARD, x, dy, w, w_end, end, room, pivot, sums);
+        const double product = (sums[1] - low * finite_or_zero(sums[0])) * inverse;
+        const double slope = -inverse * inverse * product / n;
+        const FN(row_line) p = {(REAL)inverse, (REAL)(-low * inverse), (REAL)slope,
+                                (REAL)(-inverse * sums[0] / n - low * finite_or_zero(slope))};
+        for (ptrdiff_t i = 0; i < end.whole; i += VLEN)
+            STORE(dx + i, FN(row_backward)(LOAD(w + i), LOAD(dy + i), LOAD(x + i) - pivot, p,
+                                           dw + i, db + i));
+        if (end.rest) {
+            const V dy_end = FN(load_end)(dy, end, room);
+            const V t_end = FN(load_end)(x, end, room) - pivot;
+            FN(store_end)(dx, FN(row_backward)(w_end, dy_end, t_end, p, dw + end.whole,
+                                               db + end.whole), end);
         }
+    }
+    if (end.whole && end.rest) { /* the last vector lies behind the one that it overlaps */
+        const ptrdiff_t from = end.whole + VLEN - end.rest;
+        memmove(dw + end.whole, dw + from, end.rest * sizeof(REAL));
+        memmove(db + end.whole, db + from, end.rest * sizeof(REAL));
+    }
 }
 
-#undef ROW_VECTORS
-#undef ROW_GET
-#undef ROW_PUT
-#undef ROW_GET_END
-#undef ROW_PUT_END
 #undef KEEP
 #undef STORE
 #undef LOAD

@@ -22,7 +22,6 @@ cdef enum:
 cdef extern from "layer_norm.h" nogil:
     enum:
         VEC_BYTES
-        LAYER_NORM_STEP
 
     ctypedef struct layer_norm_t:
         Py_ssize_t n
@@ -82,7 +81,6 @@ cdef Job job_of(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray
     job.itemsize = cnp.PyArray_ITEMSIZE(x)
     job.rows, job.g.n = x.shape[0], x.shape[1]
     job.item = max(ITEM_ROWS, ITEM // job.g.n)
-    job.item = (job.item + LAYER_NORM_STEP - 1) // LAYER_NORM_STEP * LAYER_NORM_STEP
     job.g.eps = eps
     job.g.weight, job.g.bias = cnp.PyArray_DATA(weight), cnp.PyArray_DATA(bias)
     job.dy, job.gradients = NULL, NULL

@@ -17,11 +17,11 @@ from .threads cimport threads_for
 cnp.import_array()
 
 cdef enum:
-    MANY = 16            # segments: enough to go round, so that each is done in one go
-    NEAR = 1 << 24       # bytes of a segment that may be done in one go
-    RUNS = 128           # runs of segments, at most
-    SLICE = 1 << 25      # elements between two looks for Ctrl-C
-    PASS_WORK = 4        # of an element in one of the two passes, in units of threads_for
+    SHARE = 4          # runs of segments for each thread, for them to be done in one go
+    NEAR = 1 << 24     # and bytes of a segment, at most
+    RUNS = 128         # runs of segments, at most
+    SLICE = 1 << 25    # elements between two looks for Ctrl-C
+    WORK = 4           # of an element, in units of threads_for
 
 cdef extern from "norm.h" nogil:
     enum:
@@ -74,6 +74,10 @@ cdef struct Job:
     Py_ssize_t segments
     Py_ssize_t run      # segments of a run: gradients of weight and bias are sums of runs
     double *gradients   # backward: (runs, 2, C), dweight and dbias
+
+
+cdef inline Py_ssize_t runs_of(const Job *job) noexcept nogil:
+    return (job.segments + job.run - 1) // job.run
 
 
 cdef void before(const Job *job, Py_ssize_t segment, Py_ssize_t slot) noexcept nogil:
@@ -132,7 +136,7 @@ cdef void one_item(const Job *job, Py_ssize_t i, bint second, int thread) noexce
 
 
 cdef int by_runs(const Job *job, int threads) except -1:
-    cdef Py_ssize_t runs = (job.segments + job.run - 1) // job.run, i, begin, end
+    cdef Py_ssize_t runs = runs_of(job), i, begin, end
     cdef Py_ssize_t step = 1 + SLICE // (job.run * job.g.pixels * job.g.channels)
     for begin in range(0, runs, step):
         end = min(begin + step, runs)
@@ -142,26 +146,28 @@ cdef int by_runs(const Job *job, int threads) except -1:
     return 0
 
 
-cdef int by_items(const Job *job, int threads) except -1:
+cdef int one_pass(const Job *job, bint second, int threads) except -1:
     """The second pass goes backwards: what the first one read last may still be in a cache."""
     cdef Py_ssize_t items = job.segments * job.g.items, i, begin, end
     cdef Py_ssize_t step = 1 + SLICE // (job.g.item * job.g.channels)
-    for i in range(job.segments):
-        before(job, i, i)
+    for begin in range(0, items, step):
+        end = min(begin + step, items)
+        for i in prange(begin, end, schedule="static", num_threads=threads, nogil=True):
+            one_item(job, items - 1 - i if second else i, second, threadid())
+        PyErr_CheckSignals()
+    return 0
+
+
+cdef int by_items(const Job *job, int threads) except -1:
+    cdef Py_ssize_t segment
+    for segment in range(job.segments):
+        before(job, segment, segment)
     if job.first:
-        for begin in range(0, items, step):
-            end = min(begin + step, items)
-            for i in prange(begin, end, schedule="static", num_threads=threads, nogil=True):
-                one_item(job, i, False, threadid())
-            PyErr_CheckSignals()
-    for i in range(job.segments):
-        between(job, i, i)
+        one_pass(job, False, threads)
+    for segment in range(job.segments):
+        between(job, segment, segment)
     if job.second:
-        for begin in range(0, items, step):
-            end = min(begin + step, items)
-            for i in prange(begin, end, schedule="static", num_threads=threads, nogil=True):
-                one_item(job, items - 1 - i, True, threadid())
-            PyErr_CheckSignals()
+        one_pass(job, True, threads)
     return 0
 
 
@@ -169,8 +175,9 @@ cdef int run(Job *job) except -1:
     """All passes, with scratch. A slot holds what is known of the segment at work on."""
     cdef norm_t *g = &job.g
     cdef Py_ssize_t size = g.pixels * g.channels
-    cdef int threads = threads_for(<double>job.segments * size * PASS_WORK)
-    cdef bint in_runs = g.items == 1 or (job.segments >= MANY and size * g.itemsize <= NEAR)
+    cdef int threads = threads_for(<double>job.segments * size * WORK)
+    cdef bint in_runs = (runs_of(job) >= SHARE * threads and size * g.itemsize <= NEAR
+                         or g.items == 1)
     cdef Py_ssize_t slots = threads if in_runs else job.segments
     cdef Block params = block(slots * NORM_PARAMS * g.lanes * g.itemsize)
     cdef Block partial = block(slots * g.items * 2 * g.channels * sizeof(double))
@@ -244,7 +251,7 @@ def normalise_backward(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray y, cnp.ndarray
         y = with_contiguous_pixels(y, True)
         dz = empty(4, x.shape, cnp.PyArray_TYPE(x), True)
         job.g.y, job.g.dz, job.g.mask = cnp.PyArray_DATA(y), cnp.PyArray_DATA(dz), NORM_WHERE_Y
-    shape[0] = (job.segments + job.run - 1) // job.run
+    shape[0] = runs_of(&job)
     shape[1], shape[2] = 2, x.shape[1]
     gradients = empty(3, shape, cnp.NPY_FLOAT64)
     job.gradients = <double *>cnp.PyArray_DATA(gradients)
