@@ -69,6 +69,13 @@ def test_fusion_changes_nothing():
         np.testing.assert_allclose(one, other, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_activations_that_are_not_fused(activation):
+    x, w, b, r = operands((3, 2, 2, 3), True)
+    expected = getattr(F, activation)(batch_norm()(x, w, b, r))
+    np.testing.assert_array_equal(batch_norm(activation)(x, w, b, r).data, expected.data)
+
+
 @pytest.mark.parametrize("momentum", [0.1, 1.0, 0.0])
 def test_running_statistics(momentum):
     x = draw(4, 3, 5, 2) * 2 + 1

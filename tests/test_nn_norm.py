@@ -58,13 +58,35 @@ def test_without_running_statistics_evaluation_is_training():
 @pytest.mark.parametrize("training", [True, False])
 def test_fused_residual_and_activation(training):
     layer = nn.BatchNorm2d(4).train(training)
-    assert layer.fuses_activation
     residual = Tensor(draw(*IMAGES.shape).astype(np.float32), requires_grad=True)
     y = layer(IMAGES, residual, "relu")
     expected = F.relu(layer(IMAGES) + residual)
     np.testing.assert_allclose(y.data, expected.data, rtol=1e-5, atol=1e-5)
     y.backward(np.ones(y.shape))
     np.testing.assert_array_equal(residual.grad, y.data > 0)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Sigmoid, nn.Tanh])
+def test_sequential_fuses_the_activation(activation, monkeypatch):
+    asked = []
+    real = F.batch_norm
+
+    def spy(*args, **keywords):
+        asked.append(keywords["activation"])
+        return real(*args, **keywords)
+
+    monkeypatch.setattr(F, "batch_norm", spy)
+    layer = nn.BatchNorm2d(4)
+    leaves = [Tensor(IMAGES, requires_grad=True) for _ in range(2)]
+    fused = nn.Sequential(layer, activation())(leaves[0])
+    separate = activation()(layer(leaves[1]))
+    assert asked == [activation.__name__.lower(), None]
+    np.testing.assert_array_equal(fused.data, separate.data)
+    dy = draw(*IMAGES.shape, seed=1).astype(np.float32)
+    for y in (fused, separate):
+        y.backward(dy)
+    np.testing.assert_allclose(leaves[0].grad, leaves[1].grad, rtol=1e-4, atol=1e-5)
+    assert nn.Sequential(nn.BatchNorm1d(4), activation())(IMAGES[:, :, 0]).shape == (6, 4, 5)
 
 
 def test_single_images():

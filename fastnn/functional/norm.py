@@ -10,6 +10,9 @@ from math import prod
 
 from .. import kernels
 from ..autograd import as_tensor, record
+from .activation import sigmoid, tanh
+
+SEPARATE = {"sigmoid": sigmoid, "tanh": tanh}  # that batch_norm's kernel does not do itself
 
 
 def batch_norm(
@@ -19,12 +22,19 @@ def batch_norm(
     """y = act(weight xhat + bias + residual), mean and var those of each channel.
 
     input (N, C, ...); running_mean, running_var, weight, bias (C,), residual as input, each None
-    where there is none; activation None or "relu". In training the statistics are the batch's, and
-    the running ones become (1 - momentum) running + momentum new, with the unbiased variance;
-    otherwise the running ones are used. The addition and the activation cost no pass over memory
-    of their own. Raises ValueError where shapes do not fit, for a single value a channel in
+    where there is none; activation None, "relu", "sigmoid" or "tanh". In training the statistics
+    are the batch's, and the running ones become (1 - momentum) running + momentum new, with the
+    unbiased variance; otherwise the running ones are used. The addition and ReLU cost no pass over
+    memory of their own. Raises ValueError where shapes do not fit, for a single value a channel in
     training, for no running statistics otherwise. Ioffe and Szegedy 2015, arXiv:1502.03167.
     """
+    if activation in SEPARATE:
+        return SEPARATE[activation](
+            batch_norm(
+                input, running_mean, running_var, weight, bias, training, momentum, eps,
+                residual=residual,
+            )
+        )  # fmt: skip
     rm, rv, w, b = map(_optional, (running_mean, running_var, weight, bias))
     x = _input(input, w, b, rm)
     r = None if residual is None else as_tensor(residual, x)

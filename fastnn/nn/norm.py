@@ -72,8 +72,6 @@ class _BatchNorm(_ChannelNorm):
     and errors as those of functional.batch_norm.
     """
 
-    fuses_activation = True  # forward takes one, and it costs nothing
-
     def __init__(
         self, num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, *,
         bias=True, dtype=np.float32,
@@ -98,12 +96,14 @@ class _BatchNorm(_ChannelNorm):
 class BatchNorm1d(_BatchNorm):
     """Batch normalisation of (N, C) or (N, C, L)."""
 
+    fuses_activation = True  # forward takes activation=, see Sequential
     dimensions = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
     """Batch normalisation of (N, C, H, W)."""
 
+    fuses_activation = True  # forward takes activation=, see Sequential
     dimensions = (4,)
 
 
