@@ -39,10 +39,6 @@ SECTIONS = {
         "Convolution, forward and backward (data, weight and bias)", mean=1.4, floor=0.95,
         note="fastnn and torch both through their tapes.",
     ),
-    "grouped": Section(
-        "Depthwise and grouped convolution, forward and backward", floor=1.3,
-        note="fastnn and torch both through their tapes.",
-    ),
     "batch norm": Section(
         "Batch normalisation and ReLU in training, forward and backward", floor=2,
         note="Two modules in a Sequential, by fastnn and torch; torch's ReLU in place.",

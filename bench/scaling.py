@@ -35,9 +35,6 @@ LAYERS = {
         lambda dtype: nn.Conv2d(256, 256, 1, dtype=dtype), (256, 14, 14)
     ),
     "linear, 1024 to 1024": Layer(lambda dtype: nn.Linear(1024, 1024, dtype=dtype), (1024,)),
-    "depthwise convolution 3 x 3, 64, 56 x 56": Layer(
-        lambda dtype: nn.Conv2d(64, 64, 3, padding=1, groups=64, dtype=dtype), (64, 56, 56), True
-    ),
     "max pooling 2 x 2, 64, 56 x 56": Layer(lambda dtype: nn.MaxPool2d(2), (64, 56, 56), True),
     "batch normalisation, 64, 56 x 56": Layer(
         lambda dtype: nn.BatchNorm2d(64, dtype=dtype), (64, 56, 56), True

@@ -72,12 +72,6 @@ def test_conv2d_forward_and_backward(measure, shape, impl):
 
 
 @impls(*IMAGES)
-@over(shapes.GROUPED)
-def test_grouped_conv2d_forward_and_backward(measure, shape, impl):
-    measure(impl, cases.conv_both, shape)
-
-
-@impls(*IMAGES)
 @over(shapes.IM2COL)
 def test_im2col(measure, shape, impl):
     measure(impl, cases.im2col, shape)
