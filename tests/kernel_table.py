@@ -53,6 +53,18 @@ def _winners(draw, b, n):  # max_pool2d's indices for it
     return kernels.max_pool2d(draw(b, 6, 12 + n // 200 * 2, 32), 2)[1]
 
 
+def _pooled_row(draw, b, n):  # of 7 windows of 3, 2 apart, over 16 numbers; or as many more
+    return draw(b, 9, 7 + n // 20)
+
+
+def _row_winners(draw, b, n):  # max_pool1d's indices for it
+    return kernels.max_pool1d(draw(b, 9, 16 + n // 20 * 2), 3, stride=2)[1]
+
+
+def _adapted_winners(draw, b, n):  # adaptive_max_pool2d's indices
+    return kernels.adaptive_max_pool2d(draw(b, 6, 12 + n // 100, 32), (7, 15))[1]
+
+
 def _max_backward(dy, x):
     return (dy, x, kernels.max(x, 2), 2), {}
 
@@ -89,6 +101,23 @@ TABLE = {
         (_pooled(d, b, n), _winners(d, b, n), (12 + n // 200 * 2, 32), 2), {}),
     "avg_pool2d": lambda d, b, n: ((_pool(d, b, n), 3), {"stride": 2, "padding": 1}),
     "avg_pool2d_backward": lambda d, b, n: ((_pooled(d, b, n), (12 + n // 200 * 2, 32), 2), {}),
+    "max_pool1d": lambda d, b, n: (
+        (d(b, 9, n), 3), {"stride": 2, "padding": 1, "dilation": 2, "ceil_mode": True}),
+    "max_pool1d_backward": lambda d, b, n: (
+        (_pooled_row(d, b, n), _row_winners(d, b, n), 16 + n // 20 * 2, 3), {"stride": 2}),
+    "avg_pool1d": lambda d, b, n: ((d(b, 9, n), 4), {"padding": 2, "count_include_pad": False}),
+    "avg_pool1d_backward": lambda d, b, n: (
+        (_pooled_row(d, b, n), 16 + n // 20 * 2, 3), {"stride": 2}),
+    "adaptive_avg_pool2d": lambda d, b, n: ((_pool(d, b, n), (7, 15)), {}),
+    "adaptive_avg_pool2d_backward": lambda d, b, n: ((d(b, 6, 7, 15), (12 + n // 100, 32)), {}),
+    "adaptive_max_pool2d": lambda d, b, n: ((_pool(d, b, n), (7, None)), {}),
+    "adaptive_max_pool2d_backward": lambda d, b, n: (
+        (d(b, 6, 7, 15), _adapted_winners(d, b, n), (12 + n // 100, 32)), {}),
+    "adaptive_avg_pool1d": lambda d, b, n: ((d(b, 21, n), 5), {}),
+    "adaptive_avg_pool1d_backward": lambda d, b, n: ((d(b, 21, 5), n), {}),
+    "adaptive_max_pool1d": lambda d, b, n: ((d(b, 5, n), 1), {}),
+    "adaptive_max_pool1d_backward": lambda d, b, n: (
+        (d(b, 5, 1), d.ints(n, b, 5, 1), n), {}),
     "relu": _elementwise(1),
     "relu_backward": _elementwise(2),
     "sigmoid": _elementwise(1),

@@ -87,9 +87,63 @@ def test_avg_pool2d(shape, window, divisor, dtype):
     assert_near(dx, reference.avg_pool2d_backward(dy, shape[2:], **window, **divisor))
 
 
+ROWS = [
+    ((2, 6, 28), dict(kernel_size=2)),
+    ((3, 1, 9), dict(kernel_size=3, stride=2, padding=1)),
+    ((2, 20, 11), dict(kernel_size=(4,), stride=(3,), padding=(2,), ceil_mode=True)),
+    ((1, 5, 1), dict(kernel_size=1)),
+    ((0, 5, 4), dict(kernel_size=2)),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("shape", "window"), [*ROWS, ((2, 7, 19), dict(kernel_size=3, dilation=4, stride=2))]
+)
+def test_max_pool1d(shape, window, dtype):
+    x = np.round(draw(*shape, dtype=dtype) * 2)
+    y, indices = kernels.max_pool1d(x, **window)
+    plain = {k: v[0] if isinstance(v, tuple) else v for k, v in window.items()}
+    expected, winners = reference.max_pool1d(x, **plain)
+    assert y.dtype == dtype and indices.dtype == np.int32
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(indices, winners)
+    dy = draw(*y.shape, dtype=dtype, seed=1)
+    dx = kernels.max_pool1d_backward(dy, indices, shape[2], **window)
+    assert dx.dtype == dtype
+    assert_near(dx, reference.max_pool1d_backward(dy, indices, shape[2], **plain))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("include", [True, False])
+@pytest.mark.parametrize(("shape", "window"), ROWS)
+def test_avg_pool1d(shape, window, include, dtype):
+    x = draw(*shape, dtype=dtype)
+    y = kernels.avg_pool1d(x, **window, count_include_pad=include)
+    plain = {k: v[0] if isinstance(v, tuple) else v for k, v in window.items()}
+    plain["count_include_pad"] = include
+    assert y.dtype == dtype
+    assert_near(y, reference.avg_pool1d(x, **plain))
+    dy = draw(*y.shape, dtype=dtype, seed=1)
+    dx = kernels.avg_pool1d_backward(dy, shape[2], **window, count_include_pad=include)
+    assert_near(dx, reference.avg_pool1d_backward(dy, shape[2], **plain))
+
+
+def test_sequences_are_channels_last():
+    x = np.ascontiguousarray(draw(2, 11, 5)).transpose(0, 2, 1)
+    for y in (*kernels.max_pool1d(x, 2), kernels.avg_pool1d(x, 2)):
+        assert y.shape == (2, 5, 5) and y.transpose(0, 2, 1).flags.c_contiguous
+
+
 def test_avg_pool2d_of_a_constant_is_exact():
     x = np.ones((1, 3, 14, 14), np.float32)
     assert (kernels.avg_pool2d(x, 7) == 1).all()
+
+
+def test_long_means_are_accurate():
+    x = np.full((1, 3, 300, 500), 0.1, np.float32)
+    assert_near(kernels.avg_pool2d(x, (300, 500)), np.full((1, 3, 1, 1), 0.1), ulps=32)
+    assert_near(kernels.avg_pool1d(x.reshape(1, 1, -1), 450_000), np.full((1, 1, 1), 0.1), ulps=512)
 
 
 def test_against_torch():
@@ -234,6 +288,20 @@ ERRORS = [
         r"dy must have shape \(N, C, 2, 2\)",
     ),
     (lambda: kernels.avg_pool2d_backward(X, 5, 2), TypeError, r"input_size must be a pair"),
+    (lambda: kernels.max_pool1d(X, 2), ValueError, r"max_pool1d: x must have 3 dimensions"),
+    (
+        lambda: kernels.avg_pool1d(X[0], (2, 1)),
+        TypeError,
+        r"kernel_size must be an int, got \(2, 1",
+    ),
+    (lambda: kernels.avg_pool1d(X[0], 2, stride=0), ValueError, r"stride must be >= 1, got 0"),
+    (lambda: kernels.max_pool1d(X[0], 9), ValueError, r"max_pool1d: no window fits"),
+    (lambda: kernels.max_pool1d(X[0], 2, padding=2), ValueError, r"padding must be at most half"),
+    (
+        lambda: kernels.avg_pool1d_backward(X[0], 5, 2),
+        ValueError,
+        r"dy must have shape \(N, C, 1, 2\) for input_size \(1, 5\)",
+    ),
     (lambda: kernels.max_pool2d_backward(X, X, (5, 5), 1), TypeError, r"indices must be integers"),
     (
         lambda: kernels.max_pool2d_backward(X, np.zeros((1, 1, 5, 4), np.int32), (5, 5), 1),

@@ -16,6 +16,9 @@ LAYERS = [
     (nn.MaxPool2d(2, dilation=2), lambda x: F.max_pool2d(x, 2, dilation=2)),
     (nn.AvgPool2d(3, 2, 1, True, False), lambda x: F.avg_pool2d(x, 3, 2, 1, True, False)),
     (nn.AvgPool2d(2, divisor_override=3), lambda x: F.avg_pool2d(x, 2, divisor_override=3)),
+    (nn.LPPool2d(2, 3, 2), lambda x: F.lp_pool2d(x, 2, 3, 2)),
+    (nn.AdaptiveAvgPool2d((3, None)), lambda x: F.adaptive_avg_pool2d(x, (3, None))),
+    (nn.AdaptiveMaxPool2d(2), lambda x: F.adaptive_max_pool2d(x, 2)),
     (nn.Flatten(), lambda x: F.flatten(x, 1)),
     (nn.Flatten(2, 3), lambda x: F.flatten(x, 2, 3)),
     (nn.Identity(3, a=4), lambda x: Tensor(x)),
@@ -35,9 +38,32 @@ def test_layer_is_its_function(layer, function):
     np.testing.assert_array_equal(layer(IMAGES).data, function(IMAGES).data)
 
 
-def test_max_pool2d_with_indices():
-    y, indices = nn.MaxPool2d(2, return_indices=True)(IMAGES)
-    assert y.shape == indices.shape
+SEQUENCES = [
+    (nn.MaxPool1d(3, 2, 1, 2), lambda x: F.max_pool1d(x, 3, 2, 1, 2)),
+    (nn.AvgPool1d(3, 2, 1, True, False), lambda x: F.avg_pool1d(x, 3, 2, 1, True, False)),
+    (nn.LPPool1d(2, 3, ceil_mode=True), lambda x: F.lp_pool1d(x, 2, 3, None, True)),
+    (nn.AdaptiveAvgPool1d(2), lambda x: F.adaptive_avg_pool1d(x, 2)),
+    (nn.AdaptiveMaxPool1d(1), lambda x: F.adaptive_max_pool1d(x, 1)),
+]
+
+
+@pytest.mark.parametrize(
+    ("layer", "function"), SEQUENCES, ids=[repr(layer) for layer, _ in SEQUENCES]
+)
+def test_layer_of_sequences_is_its_function(layer, function):
+    x = IMAGES[:, :, 0]
+    np.testing.assert_array_equal(layer(x).data, function(x).data)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.MaxPool2d(2, return_indices=True), nn.AdaptiveMaxPool2d((2, 3), return_indices=True)],
+)
+def test_max_pooling_with_indices(layer):
+    y, indices = layer(IMAGES)
+    flat = IMAGES.reshape(2, 3, -1)
+    winners = np.take_along_axis(flat, indices.data.reshape(2, 3, -1), 2)
+    np.testing.assert_array_equal(winners.reshape(y.shape), y.data)
 
 
 LOGITS, CLASSES = draw(6, 4), np.array([0, 3, 2, 1, 1, 0])

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 TF = torch.nn.functional
 
 IMAGES = (3, 4, 9, 8)
+ROWS = (3, 4, 9)
 CLASSES = np.array([1, 4, 0, 2, 2, 3, 1])
 WEIGHT = np.array([1.0, 2.0, 0.5, 1.5, 0.2])
 
@@ -43,6 +44,18 @@ CALLS = [
     ("avg_pool2d", [IMAGES], {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
     ("avg_pool2d", [IMAGES], {"kernel_size": (3, 2), "padding": 1, "count_include_pad": False}),
     ("avg_pool2d", [IMAGES[1:]], {"kernel_size": 2, "divisor_override": 3}),
+    ("max_pool1d", [ROWS], {"kernel_size": 3, "stride": 2, "padding": 1, "dilation": 2}),
+    ("max_pool1d", [ROWS[1:]], {"kernel_size": 2, "ceil_mode": True}),
+    ("avg_pool1d", [ROWS], {"kernel_size": 3, "padding": 1, "count_include_pad": False}),
+    ("avg_pool1d", [ROWS[1:]], {"kernel_size": 4, "stride": 2, "ceil_mode": True}),
+    ("adaptive_avg_pool2d", [IMAGES], {"output_size": (4, None)}),
+    ("adaptive_avg_pool2d", [IMAGES[1:]], {"output_size": 1}),
+    ("adaptive_max_pool2d", [IMAGES], {"output_size": (2, 5)}),
+    ("adaptive_max_pool2d", [IMAGES[1:]], {"output_size": 3}),
+    ("adaptive_avg_pool1d", [ROWS], {"output_size": 3}),
+    ("adaptive_max_pool1d", [ROWS[1:]], {"output_size": 1}),
+    ("lp_pool2d", [IMAGES], {"norm_type": 2, "kernel_size": (3, 2), "ceil_mode": True}),
+    ("lp_pool1d", [probabilities(*ROWS)], {"norm_type": 3, "kernel_size": 2, "stride": 1}),
     ("unfold", [IMAGES], {"kernel_size": (3, 2), "dilation": 2, "padding": 1, "stride": (1, 2)}),
     ("fold", [(2, 12, 20)], {"output_size": (5, 6), "kernel_size": 2}),
     ("mse_loss", [(3, 5), (3, 5)], {}),
@@ -119,8 +132,8 @@ FUNCTIONS = sorted(set(F.__all__) - {"flatten", "one_hot"})
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_arguments(name):
     theirs = getattr(TF, name)
-    if name == "max_pool2d":  # torch picks one of two functions by return_indices
-        theirs = TF.max_pool2d_with_indices
+    if "max_pool" in name:  # torch picks one of two functions by return_indices
+        theirs = getattr(TF, f"{name}_with_indices")
     if inspect.isbuiltin(theirs):  # the signature is the first line of its documentation
         signature, namespace = theirs.__doc__.strip().split(" ->")[0], {}
         exec(f"def {signature}: ...", namespace)
@@ -160,6 +173,14 @@ def networks(package):
         package.ELU(),
         package.LogSoftmax(-1),
         package.Conv2d(4, 4, 3, padding="same", groups=2),
+        package.MaxPool1d(2),
+        package.AvgPool1d(3, 2, 1),
+        package.LPPool1d(2, 3),
+        package.LPPool2d(2.0, (3, 2), 2, True),
+        package.AdaptiveAvgPool1d(4),
+        package.AdaptiveAvgPool2d((None, 7)),
+        package.AdaptiveMaxPool1d(4, return_indices=True),
+        package.AdaptiveMaxPool2d(1),
         package.MSELoss(),
         package.CrossEntropyLoss(label_smoothing=0.1),
         package.BCEWithLogitsLoss(),

@@ -22,7 +22,7 @@ cdef enum:
 
 cdef extern from "pool.h" nogil:
     ctypedef struct axis_t:
-        Py_ssize_t size, out, dil
+        Py_ssize_t size, out, dil, taps
         span_t *window
         span_t *over
         Py_ssize_t *places
@@ -36,6 +36,7 @@ cdef extern from "pool.h" nogil:
                                  Py_ssize_t row0, Py_ssize_t row1) noexcept
     int POOL_MAX, POOL_MAX_BACKWARD, POOL_AVG, POOL_AVG_BACKWARD
     void sliding_windows(axis_t *a, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t pad)
+    void adaptive_windows(axis_t *a)
     pool_rows_p pool_rows(int op, size_t itemsize, Py_ssize_t channels)
     void pool_divisors(const pool_t *p, size_t itemsize, int count_pad, Py_ssize_t override,
                        void *out, int reciprocal)
@@ -51,25 +52,33 @@ cdef struct Job:
     Py_ssize_t rows, row_block, blocks  # of the target: rows an image, rows a block, blocks an image
 
 
+cdef Py_ssize_t overlap(const axis_t *a) noexcept:
+    """Windows over a pixel in the middle."""
+    return a.over[a.size // 2].count if a.size else 0
+
+
 cdef class Windows:
     """The windows of a pooling operation over (H, W) images: -> (OH, OW) outputs."""
     cdef pool_t p
-    cdef Py_ssize_t taps, overlap  # of a window; windows over a pixel, about
+    cdef Py_ssize_t overlap  # windows over a pixel, about
     cdef Block tables
 
-    def __init__(self, tuple image, tuple output, tuple kernel, tuple stride, tuple padding,
-                 tuple dilation):
-        """Each pair is (h, w)."""
-        cdef Py_ssize_t R = kernel[0], S = kernel[1]
-        self.p.h.size, self.p.w.size = image
-        self.p.h.out, self.p.w.out = output
-        self.p.h.dil, self.p.w.dil = dilation
+    def __init__(self, tuple image, tuple output, tuple kernel=None, tuple stride=None,
+                 tuple padding=None, tuple dilation=None):
+        """Each pair is (h, w). kernel None: adaptive windows."""
+        cdef axis_t *h = &self.p.h
+        cdef axis_t *w = &self.p.w
+        h.size, w.size = image
+        h.out, w.out = output
+        h.dil, w.dil = dilation or (1, 1)
         self.lay_tables()
-        sliding_windows(&self.p.h, R, stride[0], padding[0])
-        sliding_windows(&self.p.w, S, stride[1], padding[1])
-        self.taps = R * S
-        self.overlap = (1 + (R - 1) * self.p.h.dil // <Py_ssize_t>stride[0]) * (
-            1 + (S - 1) * self.p.w.dil // <Py_ssize_t>stride[1])
+        if kernel is None:
+            adaptive_windows(h)
+            adaptive_windows(w)
+        else:
+            sliding_windows(h, kernel[0], stride[0], padding[0])
+            sliding_windows(w, kernel[1], stride[1], padding[1])
+        self.overlap = overlap(h) * overlap(w)
 
     cdef void lay_tables(self):
         cdef axis_t *h = &self.p.h
@@ -106,7 +115,7 @@ cdef int run(int op, Windows windows, cnp.ndarray source, cnp.ndarray target, cn
 
     cdef axis_t *h = &job.p.h
     cdef axis_t *w = &job.p.w
-    cdef Py_ssize_t steps = w.size * (windows.overlap + 1) if backward else w.out * windows.taps
+    cdef Py_ssize_t steps = w.size * (windows.overlap + 1) if backward else w.out * h.taps * w.taps
     cdef Py_ssize_t row_work = max(1, steps * max(job.p.C, MIN_LANES))
     job.rows = h.size if backward else h.out
     job.row_block = min(job.rows, 1 + ITEM_WORK // row_work)

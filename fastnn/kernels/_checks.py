@@ -58,6 +58,25 @@ def axis(op, value, ndim):
     return found % ndim
 
 
+def count(op, name, value):
+    """A positive int."""
+    try:
+        n = value.__index__()
+    except AttributeError:
+        raise TypeError(f"{op}: {name} must be an int, got {value!r}") from None
+    if n < 1:
+        raise ValueError(f"{op}: {name} must be >= 1, got {n}")
+    return n
+
+
+def number(op, name, value):
+    """A number as a float."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{op}: {name} must be a number, got {value!r}") from None
+
+
 def out(op, x, shape, dtype):
     """An output array given by the caller: writeable, of this shape and dtype."""
     if not isinstance(x, np.ndarray):

@@ -42,5 +42,19 @@ def image_size(op, name, value):
     return _checks.pair(op, name, tuple(value), 0)
 
 
+def length(op, name, value, least):
+    """An int >= least, or a tuple of one, for sequences: the pair (least, value)."""
+    if type(value) is int and value >= least:
+        return least, value
+    try:
+        (value,) = value if isinstance(value, (tuple, list)) else (value,)
+        value = value.__index__()
+    except (TypeError, ValueError, AttributeError):
+        raise TypeError(f"{op}: {name} must be an int, got {value!r}") from None
+    if value < least:
+        raise ValueError(f"{op}: {name} must be >= {least}, got {value}")
+    return least, value
+
+
 def _by(pair):
     return f"{pair[0]} x {pair[1]}"

@@ -35,13 +35,6 @@ def _checked_backward(op, dy, saved, name, p=0.0, q=0.0):
     return _backward(_OPS[op], dy, saved, p, q)
 
 
-def _number(op, name, value):
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{op}: {name} must be a number, got {value!r}") from None
-
-
 def relu(x):
     """y = max(x, 0)."""
     y = _unary(_RELU, x)
@@ -92,8 +85,8 @@ def exp_backward(dy, y):
 
 def softplus(x, *, beta=1.0, threshold=20.0):
     """y = log(1 + exp(beta x)) / beta, and y = x where beta x > threshold."""
-    beta = _number("softplus", "beta", beta)
-    threshold = _number("softplus", "threshold", threshold)
+    beta = _checks.number("softplus", "beta", beta)
+    threshold = _checks.number("softplus", "threshold", threshold)
     y = _unary(_SOFTPLUS, x, beta, threshold)
     return _checked_unary("softplus", x, beta, threshold) if y is None else y
 
@@ -101,35 +94,35 @@ def softplus(x, *, beta=1.0, threshold=20.0):
 def softplus_backward(dy, x, *, beta=1.0, threshold=20.0):
     """dx = dy / (1 + exp(-beta x)), and dx = dy where beta x > threshold."""
     op = "softplus_backward"
-    beta = _number(op, "beta", beta)
-    threshold = _number(op, "threshold", threshold)
+    beta = _checks.number(op, "beta", beta)
+    threshold = _checks.number(op, "threshold", threshold)
     dx = _backward(_SOFTPLUS_BACKWARD, dy, x, beta, threshold)
     return _checked_backward(op, dy, x, "x", beta, threshold) if dx is None else dx
 
 
 def leaky_relu(x, *, negative_slope=0.01):
     """y = x where x > 0, else negative_slope x."""
-    slope = _number("leaky_relu", "negative_slope", negative_slope)
+    slope = _checks.number("leaky_relu", "negative_slope", negative_slope)
     y = _unary(_LEAKY_RELU, x, slope)
     return _checked_unary("leaky_relu", x, slope) if y is None else y
 
 
 def leaky_relu_backward(dy, x, *, negative_slope=0.01):
     """dx = dy where x > 0, else negative_slope dy."""
-    slope = _number("leaky_relu_backward", "negative_slope", negative_slope)
+    slope = _checks.number("leaky_relu_backward", "negative_slope", negative_slope)
     dx = _backward(_LEAKY_RELU_BACKWARD, dy, x, slope)
     return _checked_backward("leaky_relu_backward", dy, x, "x", slope) if dx is None else dx
 
 
 def elu(x, *, alpha=1.0):
     """y = x where x > 0, else alpha (exp(x) - 1). Clevert et al. 2016, arXiv:1511.07289."""
-    alpha = _number("elu", "alpha", alpha)
+    alpha = _checks.number("elu", "alpha", alpha)
     y = _unary(_ELU, x, alpha)
     return _checked_unary("elu", x, alpha) if y is None else y
 
 
 def elu_backward(dy, x, *, alpha=1.0):
     """dx = dy where x > 0, else alpha exp(x) dy."""
-    alpha = _number("elu_backward", "alpha", alpha)
+    alpha = _checks.number("elu_backward", "alpha", alpha)
     dx = _backward(_ELU_BACKWARD, dy, x, alpha)
     return _checked_backward("elu_backward", dy, x, "x", alpha) if dx is None else dx

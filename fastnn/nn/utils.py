@@ -1,4 +1,5 @@
-"""Helpers over a model's parameters: gradient clipping, and all parameters as one vector."""
+"""Helpers over a model's parameters: gradient clipping, all parameters as one vector, and batch
+normalisation folded into convolutions."""
 
 import math
 
@@ -6,6 +7,12 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Tensor, as_tensor, cat
+from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
+
+__all__ = [
+    "clip_grad_norm_", "clip_grad_value_", "fuse_conv_bn_eval", "fuse_conv_bn_weights",
+    "parameters_to_vector", "vector_to_parameters",
+]  # fmt: skip
 
 
 def _with_grad(parameters):

@@ -17,7 +17,12 @@ def _conv_flops(layer, x, y):
 
 
 def _pool_flops(layer, x, y):
-    return prod(y) * prod(_pair(layer.kernel_size))
+    size = layer.kernel_size
+    return prod(y) * (size ** (len(y) - 1) if isinstance(size, int) else prod(size))
+
+
+def _adaptive_pool_flops(layer, x, y):
+    return prod(x)
 
 
 def _pair(value):
@@ -38,8 +43,11 @@ def _no_flops(layer, x, y):
 FLOPS = {
     "Linear": _linear_flops,
     "Conv2d": _conv_flops,
-    "MaxPool2d": _pool_flops,
-    "AvgPool2d": _pool_flops,
+    **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"), _pool_flops),
+    **dict.fromkeys(
+        ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d"),
+        _adaptive_pool_flops,
+    ),
     **dict.fromkeys(
         ("ReLU", "LeakyReLU", "ELU", "Sigmoid", "Tanh", "Softplus", "Softmax", "LogSoftmax"),
         _elementwise_flops,

@@ -89,3 +89,38 @@ def avg_pool2d_backward(
     for _, _, tap in win.taps():
         dxp[tap] += dy / divisor
     return np.ascontiguousarray(win.inside(dxp))
+
+
+# One dimension: images of height 1, whose only row no window leaves.
+def _row(stride, padding, kernel_size, dilation=1):
+    stride = kernel_size if stride is None else stride
+    sizes = dict(kernel_size=(1, kernel_size), stride=(1, stride), padding=(0, padding))
+    return sizes if dilation == 1 else sizes | dict(dilation=(1, dilation))
+
+
+def max_pool1d(x, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """x (N, C, L) -> y (N, C, OL), indices (int32)"""
+    sizes = _row(stride, padding, kernel_size, dilation)
+    y, indices = max_pool2d(x[:, :, None], **sizes, ceil_mode=ceil_mode)
+    return y[:, :, 0], indices[:, :, 0]
+
+
+def max_pool1d_backward(
+    dy, indices, input_size, kernel_size, *, stride=None, padding=0, dilation=1, ceil_mode=False
+):  # y[n,c,o] = x[n,c,indices[n,c,o]]
+    image = (1, input_size)
+    return max_pool2d_backward(dy[:, :, None], indices[:, :, None], image, (1, 1))[:, :, 0]
+
+
+def avg_pool1d(x, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """x (N, C, L) -> y (N, C, OL)"""
+    options = dict(ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    return avg_pool2d(x[:, :, None], **_row(stride, padding, kernel_size), **options)[:, :, 0]
+
+
+def avg_pool1d_backward(
+    dy, input_size, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True
+):  # y[n,c,o] = sum of a window / divisor
+    options = dict(ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    sizes = _row(stride, padding, kernel_size)
+    return avg_pool2d_backward(dy[:, :, None], (1, input_size), **sizes, **options)[:, :, 0]
