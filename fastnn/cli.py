@@ -7,17 +7,20 @@ error (one line says which), 130 for Ctrl-C.
 import argparse
 import os
 import sys
+import textwrap
+from dataclasses import replace
 
 _EXAMPLES = """\
 examples:
   fastnn train lenet5                          the embedded digits, under a minute
   fastnn train lenet5 --data mnist --out runs/mnist
-  fastnn train lenet5 --data my-pictures/      one subfolder of pictures a class
+  fastnn train resnet20 --data my-pictures/    one subfolder of pictures a class
   fastnn train lenet5 --resume                 go on after Ctrl-C
   fastnn predict runs/lenet5-digits/best.safetensors seven.png --top 3
   fastnn info
 """
-_OPTIONS = ("epochs", "batch_size", "lr", "seed")  # those that a resumed run keeps
+_OPTIONS = ("epochs", "batch_size", "lr", "size", "seed")  # those that a resumed run keeps
+_EVALUATED_PIXELS = 2**18  # at a time, in one channel of the input
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,7 +53,7 @@ def _fail(status, message):
 
 def _parser():
     from . import __version__
-    from .models import MODELS
+    from .models import FAMILIES, MODELS
 
     parser = _Parser(
         prog="fastnn",
@@ -61,9 +64,9 @@ def _parser():
     parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
 
-    def command(name, run, help, description):
+    def command(name, run, help, description, epilog=None):
         sub = commands.add_parser(
-            name, help=help, description=description,
+            name, help=help, description=description, epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
         sub.set_defaults(run=run)
@@ -73,10 +76,14 @@ def _parser():
         "train", _train, "train a model and measure it on a test set",
         "Train a model, keep the epoch that is best on validation data, and measure it once on\n"
         "the test set. Writes the best model, the state to resume from, the history and (with\n"
-        "matplotlib) a picture of the training to one folder.",
+        "matplotlib) a picture of the training to one folder. What is not given is chosen for the\n"
+        "model and the data.",
+        "models:\n" + "\n".join(
+            f"  {family:<28}{textwrap.fill(' '.join(models), 68, subsequent_indent=' ' * 30)}"
+            for family, models in FAMILIES.items()
+        ),
     )  # fmt: skip
-    train.add_argument("model", choices=list(MODELS), help=f"one of: {', '.join(MODELS)}",
-                       metavar="MODEL")  # fmt: skip
+    train.add_argument("model", choices=list(MODELS), help="its name, see below", metavar="MODEL")
     train.add_argument(
         "--data", default="digits", metavar="DATA",
         help="digits (embedded, the default), mnist (found in $FASTNN_DATA or downloaded), or a "
@@ -87,6 +94,8 @@ def _parser():
     train.add_argument("--batch-size", type=_at_least(int, 1), metavar="N",
                        help="pictures a step")  # fmt: skip
     train.add_argument("--lr", type=_positive, metavar="X", help="initial learning rate")
+    train.add_argument("--size", type=_at_least(int, 1), metavar="N",
+                       help="height and width that the pictures are brought to")  # fmt: skip
     train.add_argument("--seed", type=_at_least(int, 0), metavar="N",
                        help="of weights, order and augmentation (default 0): the same seed gives "
                             "the same model, bit by bit, on any number of threads")  # fmt: skip
@@ -142,22 +151,24 @@ def _train(arguments):
     import fastnn
 
     from .models import MODELS
-    from .models.task import load_task
+    from .models.task import kind_and_name, load_task
 
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
     build, recipe = MODELS[arguments.model]
-    task = load_task(arguments.data, recipe.preparation)
-    out = arguments.out or os.path.join("runs", f"{arguments.model}-{task.name}")
-    files = _Files(out)
-    options = _options(arguments, recipe.defaults[task.kind], files)
+    kind, name = kind_and_name(arguments.data)
+    files = _Files(arguments.out or os.path.join("runs", f"{arguments.model}-{name}"))
+    options = _options(arguments, recipe.options(kind), files)
+    size = (options["size"], options["size"])
+    task = load_task(arguments.data, replace(recipe.preparation, size=size))
+    inputs = " x ".join(map(str, (task.preparation.channels, *size)))
     threads = fastnn.get_num_threads()
     print(
         f"{recipe.title} on {task.name}: {len(task.train[1]):,} training, "
         f"{len(task.validation[1]):,} validation and {len(task.test[1]):,} test images "
         f"of {len(task.classes)} classes\n  split: {task.split}\n"
-        f"  {recipe.summary}; learning rate {options['lr']:g}, batches of "
-        f"{options['batch_size']}, {options['epochs']} epochs, seed {options['seed']}; "
+        f"  {recipe.summary}; inputs of {inputs}, learning rate {options['lr']:g}, "
+        f"batches of {options['batch_size']}, {options['epochs']} epochs, seed {options['seed']}; "
         f"{threads} thread{'s'[: threads > 1]}",
         flush=True,
     )
@@ -188,7 +199,7 @@ class _Files:
 
 
 def _options(arguments, defaults, files):
-    """epochs, batch_size, lr and seed: as given, else the recipe's; resuming: the run's own."""
+    """epochs, batch_size, ...: as given, else the recipe's; resuming: the run's own."""
     import json
 
     from . import checkpoint
@@ -196,7 +207,7 @@ def _options(arguments, defaults, files):
     given = {name: getattr(arguments, name) for name in _OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     if not arguments.resume:
-        return {**vars(defaults), "seed": 0, **given}
+        return {**defaults, "seed": 0, **given}
     if not os.path.exists(files.last):
         raise ValueError(f"--resume: there is no {files.last}; has an epoch been completed?")
     _, metadata = checkpoint.load(files.last, with_metadata=True)
@@ -211,6 +222,12 @@ def _options(arguments, defaults, files):
                 "and goes on with the same"
             )
     return options
+
+
+def _evaluated(task):
+    """How many pictures to evaluate at a time: as few as their size asks for."""
+    height, width = task.preparation.size
+    return min(256, max(1, _EVALUATED_PIXELS // (height * width)))
 
 
 def _fit(arguments, recipe, task, options, files, model):
@@ -239,7 +256,8 @@ def _fit(arguments, recipe, task, options, files, model):
     try:
         return fit(
             model, loader,
-            validation=task.validation,
+            validation=DataLoader(task.validation, _evaluated(task)),
+            loss=recipe.loss,
             optimizer=optimizer,
             scheduler=recipe.scheduler(optimizer, options["epochs"]),
             epochs=options["epochs"],
@@ -268,7 +286,7 @@ def _report(recipe, task, files, model, history):
 
     best, metadata = checkpoint.load(files.best, with_metadata=True)
     model.load_state_dict(best)
-    accuracy = evaluate(model, task.test)["accuracy"]
+    accuracy = evaluate(model, task.test, batch_size=_evaluated(task))["accuracy"]
     total = len(task.test[1])
     right = round(accuracy * total)
     seconds = sum(history.seconds)

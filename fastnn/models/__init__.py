@@ -2,15 +2,58 @@
 
 ``MODELS[name] = (constructor, recipe)``, the constructor taking num_classes and in_channels: a
 model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn predict``.
+``FAMILIES`` has the same models by family. Where torchvision has the model, its names, defaults
+and state_dict keys are torchvision's.
 """
 
-from . import lenet5
+from . import alexnet as _alexnet
+from . import googlenet as _googlenet
+from . import lenet5, lenet5_1998, resnet, resnet_cifar, vgg
+from .alexnet import AlexNet, alexnet
+from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
+from .lenet5_1998 import LeNet5_1998
 from .preparation import Preparation
 from .recipe import Defaults, Recipe
+from .resnet import (
+    ResNet,
+    plain18,
+    plain34,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+)
+from .resnet_cifar import (
+    CifarResNet,
+    plain20,
+    plain32,
+    plain44,
+    plain56,
+    resnet20,
+    resnet32,
+    resnet44,
+    resnet56,
+    resnet110,
+)
+from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
-MODELS = {
-    "lenet5": (LeNet5, lenet5.RECIPE),
+FAMILIES = {
+    "LeNet-5": {**lenet5.MODELS, **lenet5_1998.MODELS},
+    "AlexNet": _alexnet.MODELS,
+    "VGG": vgg.MODELS,
+    "GoogLeNet": _googlenet.MODELS,
+    "ResNet": resnet.MODELS,
+    "ResNet for small pictures": resnet_cifar.MODELS,
 }
+MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.items()}
 
-__all__ = ["MODELS", "Defaults", "LeNet5", "Preparation", "Recipe"]
+__all__ = [
+    "FAMILIES", "MODELS", "VGG", "AlexNet", "CifarResNet", "Defaults", "GoogLeNet",
+    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Preparation", "Recipe", "ResNet", "alexnet",
+    "googlenet", "googlenet_loss", "plain18", "plain20", "plain32", "plain34", "plain44",
+    "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56",
+    "resnet101", "resnet110", "resnet152", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16",
+    "vgg16_bn", "vgg19", "vgg19_bn",
+]  # fmt: skip

@@ -3,7 +3,7 @@
 from .. import nn, optim
 from ..data import random_shift
 from .preparation import Preparation
-from .recipe import Defaults, Recipe
+from .recipe import Defaults, Recipe, cosine
 
 
 class LeNet5(nn.Sequential):
@@ -42,10 +42,6 @@ def _optimizer(model, lr):
     return optim.Adam(model.parameters(), lr=lr)
 
 
-def _scheduler(optimizer, epochs):
-    return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
-
-
 # Chosen on training data alone (digits: 5-fold; MNIST: held-out images). The shifts matter most:
 # they stand in for the distortions of the paper's section III. Up to 2 of 28 pixels did better
 # than 1 (both sets) and 3 (digits, the only set where it was tried).
@@ -58,7 +54,9 @@ RECIPE = Recipe(
         "folder": Defaults(epochs=60, batch_size=32, lr=2e-3),
     },
     optimizer=_optimizer,
-    scheduler=_scheduler,
+    scheduler=cosine,
     augment=random_shift(2),
     summary="Adam, cosine schedule, random shifts of up to 2 pixels",
 )
+
+MODELS = {"lenet5": (LeNet5, RECIPE)}

@@ -19,7 +19,8 @@ class Preparation:
     """Pictures (N, C, H, W) -> input (N, channels, *size), float32: (pixels - mean) / std.
 
     size           (H, W) of the input
-    channels       1: colour becomes grey (luma of ITU-R BT.601); 3: grey is repeated
+    channels       1: colour becomes grey (luma of ITU-R BT.601); 3: grey is repeated; None: as
+                   the pictures come
     through        brings pictures to this size first: as coarse as those trained on
     mean, std      of the training pixels, which lie in [0, 1]
     light_on_dark  the training pictures are light strokes on a dark ground, so that a picture
@@ -27,7 +28,7 @@ class Preparation:
     """
 
     size: tuple[int, int]
-    channels: int = 1
+    channels: int | None = 1
     through: tuple[int, int] | None = None
     mean: float = 0.0
     std: float = 1.0

@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .. import optim
+from ..data import random_shift
 from .preparation import Preparation
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What the options of ``fastnn train`` override."""
+    """What the options of ``fastnn train`` override. size: the side of the square input, where it
+    is not the recipe's own."""
 
     epochs: int
     batch_size: int
     lr: float
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Recipe:
     scheduler    (optimizer, epochs) -> schedule, stepped once an epoch
     augment      `DataLoader` transform on pixels in [0, 1], before standardization; or None
     summary      the optimizer, schedule and augmentation in a few words
+    loss         (output, target) -> Tensor; None: softmax cross-entropy
     """
 
     title: str
@@ -35,6 +40,12 @@ class Recipe:
     scheduler: Callable
     augment: Callable | None
     summary: str
+    loss: Callable | None = None
+
+    def options(self, kind):
+        """The defaults for "digits", "mnist" or "folder" as a dict, size included."""
+        options = vars(self.defaults[kind])
+        return {**options, "size": options["size"] or self.preparation.size[0]}
 
     def transform(self, preparation):
         """The transform of training batches of pixels: augment, then standardize."""
@@ -46,3 +57,31 @@ class Recipe:
             return preparation.standardize(pixels), *rest
 
         return transform
+
+
+def cosine(optimizer, epochs):
+    """From the initial learning rate to 0 along half a cosine."""
+    return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
+
+
+def sgd_recipe(title, *, size, defaults, weight_decay, loss=None):
+    """The recipe of the networks after LeNet: SGD with momentum 0.9, `cosine`, and pictures, grey
+    or coloured as they come, shifted by up to a sixteenth of their side. size: of the input."""
+
+    def optimizer(model, lr):
+        return optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=weight_decay)
+
+    return Recipe(
+        title=title,
+        preparation=Preparation(size=(size, size), channels=None),
+        defaults=defaults,
+        optimizer=optimizer,
+        scheduler=cosine,
+        augment=_shift_by_a_sixteenth,
+        summary="SGD with momentum, cosine schedule, random shifts of up to a sixteenth",
+        loss=loss,
+    )
+
+
+def _shift_by_a_sixteenth(batch, rng):
+    return random_shift(batch[0].shape[3] // 16)(batch, rng)

@@ -14,7 +14,6 @@ class Task:
     """What `load_task` returns.
 
     name         "digits", "mnist" or the folder's own name
-    kind         the key into `Recipe.defaults`: "digits", "mnist" or "folder"
     classes      names of the classes
     train        (pixels in [0, 1], labels): not standardized, so that augmentation comes first
     validation   (inputs, labels)
@@ -25,7 +24,6 @@ class Task:
     """
 
     name: str
-    kind: str
     classes: list[str]
     train: tuple
     validation: tuple
@@ -35,8 +33,19 @@ class Task:
     preparation: Preparation
 
 
+def kind_and_name(data):
+    """Of what `load_task` takes: the key into `Recipe.defaults` and the name, for a folder its
+    own."""
+    if data in ("digits", "mnist"):
+        return data, data
+    return "folder", os.path.basename(os.path.abspath(data))
+
+
 def load_task(data, preparation):
-    """Load "digits", "mnist" or a folder (see `data.load_folder`) for a model's `preparation`."""
+    """Load "digits", "mnist" or a folder (see `data.load_folder`) for a model's `preparation`.
+
+    channels=None becomes 1 if all training pictures are grey, 3 otherwise.
+    """
     if data == "digits":
         train, test = load_digits()
         split = "every 5th image of each digit is for testing"
@@ -56,8 +65,7 @@ def load_task(data, preparation):
             split = "the folder's own test set"
     else:
         raise ValueError(f"--data: expected digits, mnist or a folder, and {data!r} is none")
-    kind = data if data in ("digits", "mnist") else "folder"
-    name = data if kind == data else os.path.basename(os.path.abspath(data))
+    _, name = kind_and_name(data)
     if not len(test):
         raise ValueError(f"{data}: too few pictures to set some aside for testing")
 
@@ -65,13 +73,14 @@ def load_task(data, preparation):
     kept, held_out = stratified_split(labels, _VALIDATION_EVERY)
     if not len(kept):
         raise ValueError(f"{data}: {len(labels)} training pictures are too few to learn from")
+    if preparation.channels is None:
+        preparation = replace(preparation, channels=images.shape[1])
     pixels = preparation.pixels(images)
     preparation = preparation.fitted(pixels[kept])
     middle = len(test) // 2
     picture = unit_pixels(test.arrays[0][middle]).mean(axis=0)
     return Task(
         name=name,
-        kind=kind,
         classes=train.classes,
         train=(pixels[kept], labels[kept]),
         validation=(preparation.standardize(pixels[held_out]), labels[held_out]),

@@ -46,9 +46,11 @@ def run_evaluation(model, loader, loss, metrics):
 
 
 def batch_numbers(loss, output, target, metrics):
-    """{"loss": ..., metric: ...} of one batch as Python floats."""
+    """{"loss": ..., metric: ...} of one batch as Python floats. Of several outputs (a tuple), the
+    first is what the metrics judge."""
     numbers = {"loss": float(loss)}
     if metrics:
+        output = output[0] if isinstance(output, tuple) else output
         output = output.data if isinstance(output, Tensor) else output
         for name, metric in metrics.items():
             numbers[name] = float(metric(output, target))

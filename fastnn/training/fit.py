@@ -125,7 +125,7 @@ def fit(model, train, *, validation=None, loss=None, optimizer=None, scheduler=N
     optimizer       None: ``optim.Adam(model.parameters(), lr=1e-3)``.
     scheduler       stepped once an epoch; a ReduceLROnPlateau gets val_loss (or loss).
     metrics         names ("accuracy") or functions (output, target) -> float, averaged over
-                    samples; a dict names them.
+                    samples; a dict names them. Of a model's several outputs they get the first.
     callbacks       `Callback` objects, called in order, before those below.
     seed            ``manual_seed(seed)`` before the first batch: order of samples, dropout,
                     transform. (The model's initial weights were drawn before.)

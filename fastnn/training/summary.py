@@ -116,7 +116,8 @@ def summary(model, input_shape):
 
     input_shape: of one sample, without the batch axis: ``summary(LeNet5(), (1, 28, 28))``.
     The model runs once on zeros, in evaluation mode; what it calls as a module makes a row, each
-    time that it is called (its parameters count at the first). Returns a `Summary`.
+    time that it is called (its parameters count at the first). A layer of a kind that is not in
+    FLOPS may have a method ``flops(input_shape, output_shape)``. Returns a `Summary`.
     """
     try:
         input_shape = tuple(int(n) for n in input_shape)
@@ -135,7 +136,10 @@ def summary(model, input_shape):
             counted.add(id(p))
         kind = type(module).__name__
         x, y = args[0].shape[1:] if args else (), output.shape[1:]
-        flops = FLOPS[kind](module, x, y) if kind in FLOPS else None
+        if kind in FLOPS:
+            flops = FLOPS[kind](module, x, y)
+        else:
+            flops = module.flops(x, y) if hasattr(module, "flops") else None
         layers.append(Layer(names[id(module)] or kind, kind, y, parameters, flops))
 
     leaves = [m for m in model.modules() if not any(True for _ in m.children())]
