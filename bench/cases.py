@@ -244,16 +244,190 @@ def avg_pool(shape):
 
 
 def _pool(shape, by_fastnn, by_numpy, by_torch):
-    x = images(*shape[:4])
     output = tuple((n + 2 * shape.padding - shape.R) // shape.stride + 1 for n in shape[2:4])
-    dy = images(*shape[:2], *output, seed=1)
+    return _image_case(str(shape), shape[:4], output, by_fastnn, by_numpy, by_torch)
+
+
+def global_avg_pool(shape):
+    """Forward and backward. shape: (N, C, H, W)"""
+
+    def by_fastnn(x, dy):
+        return (
+            kernels.adaptive_avg_pool2d(x, 1),
+            kernels.adaptive_avg_pool2d_backward(dy, shape[2:]),
+        )
+
+    return _image_case(
+        _label(shape), shape, (1, 1), by_fastnn, plain.global_avg_pool,
+        lambda t: TF.adaptive_avg_pool2d(t, 1),
+    )  # fmt: skip
+
+
+def max_over_time(shape):
+    """Forward and backward. shape: (N, C, L); x channels-last, and for the others NCL."""
+    n, c, length = shape
+    x, dy = normal(n, length, c).transpose(0, 2, 1), normal(n, c, 1, seed=1)
+    plain_x = np.ascontiguousarray(x)
+
+    def by_fastnn():
+        y, indices = kernels.adaptive_max_pool1d(x, 1)
+        return y, kernels.adaptive_max_pool1d_backward(dy, indices, length)
+
+    impls = {"fastnn": by_fastnn, "numpy": lambda: plain.max_over_time(plain_x, dy)}
+    if torch:
+        leaf = torch.from_numpy(plain_x).requires_grad_()
+        impls["torch"] = _with_tape(
+            lambda t: TF.adaptive_max_pool1d(t, 1), [leaf], torch.from_numpy(dy)
+        )
+    expected = lambda: plain.max_over_time(f64(x), f64(dy))  # noqa: E731
+    return Case(_label(shape), impls, expected, 4 * 2 * x.size, "GB/s")
+
+
+# ---- resizing and padding ---------------------------------------------------------------------
+
+
+def upsample(mode, shape):
+    """To twice the size, forward and backward. mode: nearest, bilinear"""
+
+    def by_fastnn(x, dy):
+        y = kernels.interpolate(x, scale_factor=2, mode=mode)
+        return y, kernels.interpolate_backward(dy, shape[2:], scale_factor=2, mode=mode)
+
+    return _image_case(
+        f"{mode} {_label(shape)}", shape, (2 * shape[2], 2 * shape[3]), by_fastnn,
+        lambda x, dy: plain.upsample(mode, x, dy),
+        lambda t: TF.interpolate(t, scale_factor=2, mode=mode),
+    )  # fmt: skip
+
+
+def pad(mode, shape):
+    """By two pixels on each side, forward and backward. mode: constant, reflect"""
+    sides = (2, 2, 2, 2)
+
+    def by_fastnn(x, dy):
+        return kernels.pad(x, sides, mode=mode), kernels.pad_backward(dy, sides, mode=mode)
+
+    return _image_case(
+        f"{mode} {_label(shape)}", shape, (shape[2] + 4, shape[3] + 4), by_fastnn,
+        lambda x, dy: plain.pad_both(mode, x, dy, 2), lambda t: TF.pad(t, sides, mode),
+    )  # fmt: skip
+
+
+def _image_case(label, shape, output, by_fastnn, by_numpy, by_torch):
+    """Forward and backward of images of `shape`, to `output` = (OH, OW). The functions take x and
+    dy, torch's x alone."""
+    x, dy = images(*shape), images(*shape[:2], *output, seed=1)
     x_nchw, dy_nchw = np.ascontiguousarray(x), np.ascontiguousarray(dy)
     impls = {"fastnn": lambda: by_fastnn(x, dy), "numpy": lambda: by_numpy(x_nchw, dy_nchw)}
     for layout in FORMATS if torch else ():
         leaf = torch_images(x, layout, True)
         impls[f"torch {layout}"] = _with_tape(by_torch, [leaf], torch_images(dy, layout))
     nbytes = 4 * (2 * x.size + 2 * dy.size)
-    return Case(str(shape), impls, lambda: by_numpy(f64(x), f64(dy)), nbytes, "GB/s")
+    return Case(label, impls, lambda: by_numpy(f64(x), f64(dy)), nbytes, "GB/s")
+
+
+# ---- normalisation: forward and backward, fastnn and torch through their tapes ------------------
+
+
+def batch_norm(residual, shape):
+    """Training, with ReLU, and before it the addition of a residual or not."""
+    x, more = images(*shape), [images(*shape, seed=1)] if residual else []
+    dy = images(*shape, seed=2)
+    w, b = parameters = _affine(shape[1])
+    z = plain.normalise(f64(x), (0, 2, 3))[0] * w[:, None, None] + b[:, None, None] + sum(more)
+    dy[np.abs(z) < 1e-3] = 0  # where rounding may decide whether ReLU lets it through
+
+    def by_fastnn(x, w, b, r=None):
+        options = dict(training=True, residual=r, activation="relu")
+        return fastnn.functional.batch_norm(x, None, None, w, b, **options)
+
+    def by_torch(x, w, b, r=None):
+        y = TF.batch_norm(x, None, None, w, b, training=True)
+        return torch.relu(y if r is None else y + r)
+
+    def by_numpy(x, w, b, *r):
+        w, b, axes = w[:, None, None], b[:, None, None], (0, 2, 3)
+        options = dict(residual=r[0] if r else None, relu=True)
+        return lambda dy: plain.norm_both(x, w, b, dy, axes, axes, **options)
+
+    label = f"{_label(shape)}, {'residual, ' * residual}ReLU"
+    passes = 11 if residual else 8
+    arrays = [x, *parameters, *more]
+    return _norm(label, by_fastnn, by_torch, by_numpy, arrays, dy, passes)
+
+
+def group_norm(shape, groups=8):
+    def by_numpy(x, w, b):
+        grouped = (shape[0], groups, shape[1] // groups, *shape[2:])
+        w, b = w[:, None, None], b[:, None, None]
+        return lambda dy: plain.norm_both(x, w, b, dy, (2, 3, 4), (0, 2, 3), grouped)
+
+    return _norm(
+        f"{_label(shape)}, {groups} groups",
+        lambda x, w, b: fastnn.functional.group_norm(x, groups, w, b),
+        lambda x, w, b: TF.group_norm(x, groups, w, b),
+        by_numpy, [images(*shape), *_affine(shape[1])], images(*shape, seed=2), 8,
+    )  # fmt: skip
+
+
+def layer_norm(shape):
+    n = shape[1]
+    return _norm(
+        _label(shape),
+        lambda x, w, b: fastnn.functional.layer_norm(x, n, w, b),
+        lambda x, w, b: TF.layer_norm(x, (n,), w, b),
+        lambda x, w, b: lambda dy: plain.norm_both(x, w, b, dy, 1, 0),
+        [normal(*shape), *_affine(n)], normal(*shape, seed=2), 5,
+    )  # fmt: skip
+
+
+def local_response_norm(shape, size=5):
+    def by_numpy(x):
+        def both(dy):
+            y, d = plain.local_response_norm(x, size)
+            return y, plain.local_response_norm_backward(dy, x, d, size)
+
+        return both
+
+    return _norm(
+        f"{_label(shape)}, {size} channels",
+        lambda x: fastnn.functional.local_response_norm(x, size),
+        lambda x: TF.local_response_norm(x, size),
+        by_numpy, [images(*shape)], images(*shape, seed=2), 5,
+    )  # fmt: skip
+
+
+def _affine(n):
+    """weight, bias"""
+    return [1 + normal(n, seed=3), normal(n, seed=4)]
+
+
+def _norm(label, by_fastnn, by_torch, by_numpy, arrays, dy, passes):
+    """arrays: x, then all else that is differentiated; passes over x's bytes that have to be made,
+    in both directions together."""
+    nchw = [np.ascontiguousarray(a) for a in (*arrays, dy)]
+
+    def leaves(layout=None):
+        if layout is None:
+            return [fastnn.Tensor(a, requires_grad=True) for a in arrays]
+        return [
+            torch_images(a, layout, True) if a.ndim == 4 else torch.tensor(a, requires_grad=True)
+            for a in arrays
+        ]
+
+    impls = {
+        "fastnn": _with_tape(by_fastnn, leaves(), dy),
+        "numpy": lambda: by_numpy(*nchw[:-1])(nchw[-1]),
+    }
+    if torch and dy.ndim == 4:
+        for layout in FORMATS:
+            impls[f"torch {layout}"] = _with_tape(
+                by_torch, leaves(layout), torch_images(dy, layout)
+            )
+    elif torch:
+        impls["torch"] = _with_tape(by_torch, leaves("NCHW"), torch.from_numpy(dy))
+    expected = lambda: by_numpy(*map(f64, nchw[:-1]))(f64(nchw[-1]))  # noqa: E731
+    return Case(label, impls, expected, passes * dy.nbytes, "GB/s")
 
 
 # ---- elementwise ------------------------------------------------------------------------------
@@ -342,6 +516,22 @@ def dropout(shape, p=0.3):
         _label(shape), draws, lambda: np.array([1 - p, 1 / (1 - p)]), 4 * 2 * x.size, "GB/s",
         tolerance=0.05, summary=moments,
     )  # fmt: skip
+
+
+def dropout2d(shape, p=0.3):
+    """Whole channels. Compared as `dropout` is."""
+    case = dropout(shape, p)
+    x, rng = np.ones(shape, np.float32), np.random.default_rng(0)
+    last = images(*shape)
+    last[...] = 1
+    case.impls = {
+        "fastnn": lambda: kernels.dropout_channels(last, p, seed=7),
+        "numpy": lambda: plain.dropout2d(x, p, rng),
+    }
+    for layout in FORMATS if torch else ():
+        t = torch_images(x, layout)
+        case.impls[f"torch {layout}"] = lambda t=t: TF.dropout2d(t, p)
+    return case
 
 
 # ---- loss and optimisers ----------------------------------------------------------------------

@@ -109,6 +109,101 @@ def avg_pool2d_backward(dy, x_shape, kernel, stride, padding=0):  # y = mean of 
     return add_windows([[share] * kernel] * kernel, x_shape, kernel, stride, padding)
 
 
+def global_avg_pool(x, dy):
+    """-> y (N, C, 1, 1), dx"""
+    pixels = x.shape[2] * x.shape[3]
+    return x.mean((2, 3), keepdims=True), np.repeat(dy / pixels, pixels, 3).reshape(x.shape)
+
+
+def max_over_time(x, dy):
+    """x (N, C, L) -> y (N, C, 1), dx"""
+    at = x.argmax(2, keepdims=True)
+    dx = np.zeros_like(x)
+    np.put_along_axis(dx, at, dy, 2)
+    return np.take_along_axis(x, at, 2), dx
+
+
+# ---- resizing and padding ---------------------------------------------------------------------
+
+
+def upsample(mode, x, dy):
+    """To twice the size -> y, dx: the matrices of both directions"""
+    a, b = (_doubled(mode, n).astype(x.dtype) for n in x.shape[2:])
+    return a @ x @ b.T, a.T @ dy @ b
+
+
+def _doubled(mode, n):
+    """(2n, n): the shares of n pixels in 2n"""
+    if mode == "nearest":
+        return np.repeat(np.eye(n), 2, 0)
+    at = np.clip((np.arange(2 * n) + 0.5) / 2 - 0.5, 0, n - 1)
+    return np.maximum(1 - np.abs(at[:, None] - np.arange(n)), 0)
+
+
+def pad_both(mode, x, dy, border):
+    """-> y, dx; border: on each side"""
+    inside = slice(border, -border)
+    y = np.pad(x, ((0, 0), (0, 0), (border, border), (border, border)), mode)
+    for axis in (2, 3) if mode == "reflect" else ():
+        dy = np.moveaxis(dy, axis, 0).copy()  # what is outside is a copy of what is inside
+        dy[border + 1 : 2 * border + 1] += dy[border - 1 :: -1]
+        dy[-2 * border - 1 : -border - 1] += dy[: -border - 1 : -1]
+        dy = np.moveaxis(dy, 0, axis)
+    return y, dy[:, :, inside, inside]
+
+
+# ---- normalisation: the axes say which elements share a mean -----------------------------------
+
+
+def normalise(x, axes, eps=1e-5):
+    """-> xhat, the standard deviation"""
+    centred = x - x.mean(axes, keepdims=True)
+    std = np.sqrt((centred * centred).mean(axes, keepdims=True) + x.dtype.type(eps))
+    return centred / std, std
+
+
+def normalise_backward(g, xhat, std, axes):  # xhat = (x - mean) / std
+    own = g.mean(axes, keepdims=True) + xhat * (g * xhat).mean(axes, keepdims=True)
+    return (g - own) / std
+
+
+def norm_both(x, w, b, dy, axes, parameter_axes, shape=None, residual=None, relu=False):
+    """Forward and backward: -> y, and the gradients of x, w, b and the residual. x is seen as
+    `shape` while it is normalised; w and b broadcast, and their gradients sum, over
+    parameter_axes."""
+    xhat, std = normalise(x.reshape(shape or x.shape), axes)
+    y = xhat.reshape(x.shape) * w + b
+    if residual is not None:
+        y += residual
+    if relu:
+        y = np.maximum(y, 0)
+        dy = dy * (y > 0)
+    dx = normalise_backward((dy * w).reshape(xhat.shape), xhat, std, axes).reshape(x.shape)
+    dw, db = (dy * xhat.reshape(x.shape)).sum(parameter_axes), dy.sum(parameter_axes)
+    return (y, dx, dw, db) if residual is None else (y, dx, dw, db, dy)
+
+
+def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
+    """-> y, d"""
+    real = x.dtype.type
+    d = real(k) + real(alpha / size) * window_sums(x * x, size // 2, (size - 1) // 2)
+    return x * d**-beta, d
+
+
+def local_response_norm_backward(dy, x, d, size, alpha=1e-4, beta=0.75):  # y = x d^-beta
+    through_d = window_sums(dy * x * d ** (-beta - 1), (size - 1) // 2, size // 2)
+    return dy * d**-beta - x.dtype.type(2 * alpha * beta / size) * x * through_d
+
+
+def window_sums(a, before, after):
+    """Sums of the channels c - before, ..., c + after of (N, C, H, W)."""
+    total = np.zeros_like(a)
+    for shift in range(-before, after + 1):
+        into = slice(max(0, -shift), a.shape[1] - max(0, shift))
+        total[:, into] += a[:, max(0, shift) : a.shape[1] - max(0, -shift)]
+    return total
+
+
 # ---- activations: forward(x) -> y, backward(dy, x, y) -> dx -----------------------------------
 
 
@@ -154,6 +249,11 @@ def cross_entropy_backward(log_probs, target):  # loss = -mean(log_probs[n, targ
     d[np.arange(len(target)), target] -= 1
     d /= len(target)
     return d
+
+
+def dropout2d(x, p, rng):
+    keep = rng.random((*x.shape[:2], 1, 1), np.float32) >= p
+    return x * (keep / np.float32(1 - p))
 
 
 def dropout(x, p, rng):

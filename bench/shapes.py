@@ -116,7 +116,15 @@ LARGE_GEMM = tuple(s for s in GEMM if min(s[:3]) >= 1024)
 LARGE_CONV = tuple(s for s in CONV if s.R == 3 and s.C >= 64)
 
 IM2COL = (CONV[1], CONV[4])
+BATCH_NORM = ((128, 64, 32, 32), (128, 16, 32, 32), (4, 256, 56, 56), (64, 6, 28, 28))  # N C H W
+GROUP_NORM = ((16, 64, 56, 56), (128, 16, 32, 32))
+LAYER_NORM = ((2048, 512), (8192, 64), (4096, 10))
+RESPONSE_NORM = ((16, 96, 27, 27), (16, 64, 56, 56))  # AlexNet's and GoogLeNet's
 POOL = (Pool(64, 6, 28, 28, 2, 2), Pool(128, 32, 32, 32, 2, 2), Pool(16, 64, 112, 112, 3, 2, 1))
+GLOBAL_POOL = ((128, 64, 8, 8), (16, 512, 7, 7))
+SEQUENCES = ((64, 100, 50), (50, 300, 60))  # N, C, L: max over time
+RESIZED = ((16, 64, 28, 28), (8, 3, 112, 112))  # and padded
+CHANNELS = ((512, 16, 14, 14), (128, 64, 32, 32))  # dropped as a whole
 ELEMENTWISE = ((64, 400), (1024, 1024), (64, 16, 64, 64))  # activations, arithmetic, dropout
 ROWS = ((64, 10), (128, 1000), (2048, 512))  # softmax and its loss: N, V; reductions over rows
 

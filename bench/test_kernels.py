@@ -86,6 +86,62 @@ def test_avg_pool2d(measure, shape, impl):
     measure(impl, cases.avg_pool, shape)
 
 
+@impls(*IMAGES)
+@over(shapes.GLOBAL_POOL)
+def test_global_avg_pool(measure, shape, impl):
+    measure(impl, cases.global_avg_pool, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.SEQUENCES)
+def test_max_over_time(measure, shape, impl):
+    measure(impl, cases.max_over_time, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.RESIZED)
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_upsample(measure, mode, shape, impl):
+    measure(impl, cases.upsample, mode, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.RESIZED)
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_pad(measure, mode, shape, impl):
+    measure(impl, cases.pad, mode, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.CHANNELS)
+def test_dropout2d(measure, shape, impl):
+    measure(impl, cases.dropout2d, shape)
+
+
+@over(shapes.BATCH_NORM)
+@pytest.mark.parametrize("residual", [False, True], ids=["", "residual"])
+def test_batch_norm(measure, residual, shape, impl):
+    measure(impl, cases.batch_norm, residual, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.GROUP_NORM)
+def test_group_norm(measure, shape, impl):
+    measure(impl, cases.group_norm, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.LAYER_NORM)
+def test_layer_norm(measure, shape, impl):
+    measure(impl, cases.layer_norm, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.RESPONSE_NORM)
+def test_local_response_norm(measure, shape, impl):
+    measure(impl, cases.local_response_norm, shape)
+
+
 @impls(*PLAIN)
 @over(shapes.ELEMENTWISE)
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -9,7 +9,7 @@ would compete with the one measured.
 import time
 from timeit import Timer
 
-WARM_UP = 0.001  # seconds of calls before the measured ones; at least one call
+WARM_UP = 0.004  # seconds of calls before the measured ones: sleeping threads wake up meanwhile
 BURST = 0.01  # seconds of measured calls; at least one
 GRAIN = 20e-6  # seconds timed at once: calls that are shorter are timed in groups
 PAUSE = 0.05  # seconds between implementations: OpenBLAS threads spin for 2**26 clock ticks

@@ -112,7 +112,7 @@ def _parser():
     predict = command(
         "predict", _predict, "classify a picture with a trained model",
         "Classify a picture with a model that `fastnn train` wrote. PNG, JPEG and other kinds of\n"
-        "picture need Pillow; .npy (uint8, or floats from 0 to 1) and .pgm need nothing.",
+        "picture need Pillow; .npy (uint8, or floats from 0 to 1), .pgm and .ppm need nothing.",
     )  # fmt: skip
     predict.add_argument("checkpoint", metavar="CHECKPOINT", help="best.safetensors of a run")
     predict.add_argument("image", metavar="IMAGE", help="the picture")
@@ -281,7 +281,7 @@ def _fit(arguments, recipe, task, options, files, model):
 def _report(recipe, task, files, model, history):
     """The test accuracy, measured here and nowhere else, and where everything is."""
     from . import checkpoint
-    from .models.pictures import write_pgm
+    from .models.pictures import write_pnm
     from .training import evaluate, plot_history
 
     best, metadata = checkpoint.load(files.best, with_metadata=True)
@@ -292,8 +292,9 @@ def _report(recipe, task, files, model, history):
     seconds = sum(history.seconds)
     speed = len(task.train[1]) * history.epochs / seconds
     label = task.classes[task.example[1]]
-    example = os.path.join(files.out, f"example-{label}.pgm".replace(os.sep, "-"))
-    write_pgm(example, task.example[0])
+    suffix = "pgm" if len(task.example[0]) == 1 else "ppm"
+    example = os.path.join(files.out, f"example-{label}.{suffix}".replace(os.sep, "-"))
+    write_pnm(example, task.example[0])
     try:
         plot_history(history, files.plot, title=f"{recipe.title} on {task.name}",
                      kept=int(metadata["epoch"]))  # fmt: skip

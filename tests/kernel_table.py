@@ -118,6 +118,36 @@ TABLE = {
     "adaptive_max_pool1d": lambda d, b, n: ((d(b, 5, n), 1), {}),
     "adaptive_max_pool1d_backward": lambda d, b, n: (
         (d(b, 5, 1), d.ints(n, b, 5, 1), n), {}),
+    "interpolate": lambda d, b, n: ((_image(d, b, n),), {"scale_factor": (2, 1.5)}),
+    "interpolate bilinear": lambda d, b, n: (
+        (_image(d, b, n), (17 + n // 200, 9)), {"mode": "bilinear"}),
+    "interpolate linear": lambda d, b, n: (
+        (d(b, 7, n), 77), {"mode": "linear", "align_corners": True}),
+    "interpolate_backward": lambda d, b, n: ((_image(d, b, n), (9, 9)), {"mode": "bilinear"}),
+    "pad": lambda d, b, n: ((_image(d, b, n), (2, 1, 0, 3)), {"value": 0.5}),
+    "pad reflect": lambda d, b, n: ((_image(d, b, n), (2, 1, -1, 3)), {"mode": "reflect"}),
+    "pad_backward": lambda d, b, n: ((_image(d, b, n), (2, 1, 1, 3)), {"mode": "reflect"}),
+    "pad_backward replicate": lambda d, b, n: ((d(b, 9, n), (7, 1)), {"mode": "replicate"}),
+    "batch_norm": lambda d, b, n: ((_image(d, b, n), d(5)), {"residual": _image(d, b, n)}),
+    "batch_norm relu": lambda d, b, n: (
+        (_image(d, b, n, 67), d(67), d(67)), {"activation": "relu"}),
+    "batch_norm eval": lambda d, b, n: (
+        (_image(d, b, n), None, d(5)), {"mean": d(5), "var": d.positive(5), "eps": 0.1}),
+    "batch_norm_backward": lambda d, b, n: (
+        (_image(d, b, n), _image(d, b, n), d(5), d.positive(5), d(5)),
+        {"y": _image(d, b, n), "activation": "relu"}),
+    "batch_norm_backward eval": lambda d, b, n: (
+        (_image(d, b, n, 67), _image(d, b, n, 67), d(67), d.positive(67)), {"training": False}),
+    "group_norm": lambda d, b, n: ((_image(d, b, n, 6), 2, d(6), d(6)), {}),
+    "group_norm_backward": lambda d, b, n: (
+        (_image(d, b, n, 6), _image(d, b, n, 6), d(b, 3), d.positive(b, 3), d(6)), {}),
+    "layer_norm": lambda d, b, n: ((_rows(d, b, n), 37, d(37), d(37)), {}),
+    "layer_norm_backward": lambda d, b, n: (
+        (_rows(d, b, n), _rows(d, b, n), d(b * (1 + n // 25)), d.positive(b * (1 + n // 25)),
+         d(37)), {}),
+    "local_response_norm": lambda d, b, n: ((_image(d, b, n), 3), {"k": 2.0}),
+    "local_response_norm_backward": lambda d, b, n: (
+        (_image(d, b, n), _image(d, b, n), 4), {"alpha": 0.5}),
     "relu": _elementwise(1),
     "relu_backward": _elementwise(2),
     "sigmoid": _elementwise(1),
@@ -162,6 +192,8 @@ TABLE = {
         (d(), _rows(d, b, n), d.ints(37, b * (1 + n // 25))), _SMOOTH),
     "dropout": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "dropout_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
+    "dropout_channels": lambda d, b, n: ((_image(d, b, n), 0.3), {"seed": 12345}),
+    "dropout_channels_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "sgd_step": lambda d, b, n: (
         [[d(b, 7, n), d(5)] for _ in range(3)],
         {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True}),

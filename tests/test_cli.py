@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from fastnn import __version__, checkpoint, data
-from fastnn.models.pictures import write_pgm
+from fastnn.models import MODELS
+from fastnn.models.pictures import write_pnm
 from fastnn.training import History
 
 
@@ -91,7 +92,7 @@ def test_predict_inverts_dark_on_light_and_takes_npy_and_png(run):
     digit, label = test.arrays[0][5, 0], test.classes[test.arrays[1][5]]
     model = "runs/lenet5-digits/best.safetensors"
     np.save(cwd / "light.npy", digit)
-    write_pgm(cwd / "dark.pgm", 1 - digit)
+    write_pnm(cwd / "dark.pgm", 1 - digit[None])
     pictures = ["light.npy", "dark.pgm"]
     try:
         from PIL import Image
@@ -172,13 +173,46 @@ def test_a_folder_of_pictures(tmp_path):
     assert answer.returncode == 0 and "digit " in answer.stdout
 
 
+def test_a_network_of_another_size_goes_on_with_the_same(tmp_path):
+    options = ("train", "resnet20", "--size", 8, "--batch-size", 64)
+    result = fastnn(*options, "--epochs", 1, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "ResNet-20 on digits" in result.stdout and "inputs of 1 x 8 x 8" in result.stdout
+    resumed = fastnn(*options[:2], "--resume", "--size", 16, cwd=tmp_path)
+    assert "was started with --size 8" in error_line(resumed)
+    answer = fastnn(*result.stdout.splitlines()[-1].split()[1:], cwd=tmp_path)
+    assert answer.returncode == 0 and len(answer.stdout.splitlines()) == 3
+
+
+def test_coloured_pictures_keep_their_colours(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for label, colour in (("red", (0.9, 0.3, 0.2)), ("blue", (0.2, 0.5, 1))):
+        folder = tmp_path / "colours" / label
+        folder.mkdir(parents=True)
+        for i in range(30):
+            pixels = 255 * rng.random((9, 11, 1)) * colour  # alike in grey
+            image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i}.png")
+    result = fastnn("train", "resnet20", "--data", "colours", "--size", 8, "--epochs", 4,
+                    "--batch-size", 8, cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "inputs of 3 x 8 x 8" in result.stdout and "100.00%" in result.stdout
+    line = result.stdout.splitlines()[-1].split()
+    assert line[-1].endswith(".ppm")
+    answer = fastnn(*line[1:], cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.split()[1] in line[-1]
+
+
 def test_help_and_version(tmp_path):
     text = fastnn("--help", cwd=tmp_path).stdout
     assert "usage: fastnn" in text and "fastnn train lenet5 --data mnist" in text
     train = fastnn("train", "--help", cwd=tmp_path).stdout
-    for option in ("--data", "--epochs", "--batch-size", "--lr", "--seed", "--threads", "--out",
-                   "--resume"):  # fmt: skip
+    for option in ("--data", "--epochs", "--batch-size", "--lr", "--size", "--seed", "--threads",
+                   "--out", "--resume"):  # fmt: skip
         assert option in train
+    models = train[train.index("models:") :].split()
+    assert set(MODELS) < set(models)
     assert "--top" in fastnn("predict", "--help", cwd=tmp_path).stdout
     assert fastnn("--version", cwd=tmp_path).stdout == f"fastnn {__version__}\n"
 

@@ -32,6 +32,18 @@ def test_conv2d_matches_the_reference(x, w, keywords, dtype):
         assert_near(grad, expected)
 
 
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("padding", [1, "same"])
+def test_conv2d_activation(activation, padding):
+    arrays = [draw(2, 3, 5, 4), draw(4, 3, 2, 3, seed=1), draw(4, seed=2)]
+    y = F.conv2d(*arrays, padding=padding, activation=activation)
+    plain = getattr(F, activation)(F.conv2d(*arrays, padding=padding))
+    np.testing.assert_allclose(y.data, plain.data, rtol=1e-12)
+    check_gradient(lambda *t: F.conv2d(*t, padding=padding, activation=activation), *arrays)
+    single = F.conv2d(arrays[0][0], *arrays[1:], padding=padding, activation=activation)
+    np.testing.assert_array_equal(single.data, y.data[0])
+
+
 @pytest.mark.parametrize(("x", "w", "keywords"), CASES)
 def test_conv2d_gradients(x, w, keywords):
     arrays = [draw(*x)[:2], draw(*w, seed=1), draw(w[0], seed=2)]

@@ -49,6 +49,40 @@ def test_wrong_rate(p):
         F.dropout(np.ones(3), p)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("drop", "shape"),
+    [
+        (F.dropout2d, (30, 40, 3, 5)),
+        (F.dropout2d, (30, 40, 7)),
+        (F.dropout1d, (30, 40, 7)),
+        (F.dropout1d, (500, 7)),
+    ],
+)
+def test_drops_whole_channels(drop, shape, dtype):
+    fastnn.manual_seed(6)
+    x = Tensor(np.full(shape, 3.0, dtype), requires_grad=True)
+    y = drop(x, 0.3)
+    channels = y.data.reshape(-1, np.prod(shape[2:] if len(shape) > 2 else shape[1:]))
+    assert (channels == channels[:, :1]).all()
+    kept = channels[:, 0] != 0
+    assert abs(kept.mean() - 0.7) < 5 * np.sqrt(0.21 / kept.size)
+    np.testing.assert_allclose(channels[kept], 3 / 0.7, rtol=1e-6)
+    dy = draw(*shape).astype(dtype)
+    y.backward(dy)
+    np.testing.assert_allclose(x.grad, dy * (y.data != 0) / dtype(0.7), rtol=1e-5)
+    np.testing.assert_array_equal(drop(x, 0.3, training=False).data, x.data)
+
+
+def test_wrong_dimensions():
+    with pytest.raises(ValueError, match="dropout2d: input must have 3 or 4 dimensions, got shape"):
+        F.dropout2d(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"dropout1d: input must have 3 dimensions, got shape \(2"):
+        F.dropout1d(np.ones((2, 3, 4, 5)))
+    with pytest.raises(ValueError, match="dropout2d: p must be between 0 and 1, got 2"):
+        F.dropout2d(np.ones((2, 3, 4, 5)), 2)
+
+
 @pytest.mark.parametrize(
     ("axes", "shape"),
     [((0, -1), (120,)), ((1, -1), (2, 60)), ((1, 2), (2, 12, 5)), ((-2, 3), (2, 3, 20))],

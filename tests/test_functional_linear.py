@@ -32,6 +32,16 @@ def test_gradients(leading):
     check_gradient(F.linear, draw(*leading, 5), draw(3, 5, seed=1))
 
 
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+def test_activation(activation):
+    arrays = [draw(4, 5), draw(3, 5, seed=1), draw(3, seed=2)]
+    y = F.linear(*arrays, activation=activation)
+    np.testing.assert_allclose(y.data, getattr(F, activation)(F.linear(*arrays)).data, rtol=1e-12)
+    check_gradient(lambda *t: F.linear(*t, activation=activation), *arrays)
+    with pytest.raises(ValueError, match=r"activation must be None or one of .*'relu'.*got 'selu'"):
+        F.linear(*arrays, activation="selu")
+
+
 def test_strided_input_and_weight():
     x, w = draw(10, 7).T[::-2], draw(10, 3).T  # (4, 10), negative and Fortran strides
     np.testing.assert_allclose(F.linear(x, w).data, x @ w.T, rtol=1e-12)

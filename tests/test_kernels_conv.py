@@ -121,6 +121,14 @@ def test_random(seed):
         check(x, weight, b, stride=stride, padding=padding, dilation=dilation)
 
 
+@pytest.mark.parametrize("k", [3, 9, 20])
+def test_pixels_that_are_neighbours_in_another_order(k):
+    """Rows of images in turn: 0 1, 4 5 of the first image, 2 3, 6 7 of the second."""
+    x = np.lib.stride_tricks.as_strided(draw(40), (17, 1, 2, 2), (8, 4, 16, 4))
+    check(x, draw(k, 1, 1, 1, seed=1), draw(k, seed=2))
+    check(x, draw(k, 1, 2, 2, seed=1), draw(k, seed=2), padding=1)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_width_of_channels(dtype):
     """Tails of the register tile in both directions."""

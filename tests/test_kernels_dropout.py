@@ -116,6 +116,27 @@ def test_nan_and_infinity_propagate(dtype):
     assert np.isnan(kernels.dropout(np.full(3, np.nan, dtype), 1.0, seed=0)).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(3, 7, 4, 5), (2, 40, 3, 3), (3, 5, 9), (4, 6), (0, 3, 2, 2)])
+def test_dropout_channels(shape, dtype):
+    x = draw(*shape, dtype=dtype)
+    kept = uniform(shape[0] * shape[1], 7).reshape(shape[:2]) >= 0.4
+    expected = x * (kept * dtype(1 / 0.6)).reshape(*shape[:2], *(1,) * (len(shape) - 2))
+    for name, odd in odd_arrays(x):
+        y = kernels.dropout_channels(odd, 0.4, seed=7)
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y, expected, err_msg=name)
+        dx = kernels.dropout_channels_backward(odd, 0.4, seed=7)
+        np.testing.assert_array_equal(dx, expected, err_msg=name)
+    if len(shape) == 4:
+        assert is_channels_last(kernels.dropout_channels(channels_last(x), 0.4, seed=7))
+
+
+def test_dropout_of_channels_on_any_number_of_threads():
+    images = channels_last(draw(16, 6, 61, 53, dtype=np.float32))
+    same_for_any_threads(lambda: [kernels.dropout_channels(images, 0.2, seed=2)])
+
+
 X = np.zeros(3, np.float32)
 ERRORS = [
     (
@@ -135,6 +156,16 @@ ERRORS = [
         lambda: kernels.dropout(X, 0.5, seed=-1),
         ValueError,
         r"seed must be in \[0, 2\*\*64\), got -1",
+    ),
+    (
+        lambda: kernels.dropout_channels(X, 0.5, seed=0),
+        ValueError,
+        r"dropout_channels: x must have 2 dimensions or more, got shape \(3,\)",
+    ),
+    (
+        lambda: kernels.dropout_channels_backward(X[None], 2, seed=0),
+        ValueError,
+        "dropout_channels_backward: p must be in",
     ),
     (
         lambda: kernels.dropout_backward(X, 0.5, seed=2**64),

@@ -1,4 +1,4 @@
-"""LeNet-5 on MNIST (in $FASTNN_DATA/mnist): a taste always, the whole goal on request."""
+"""Models on MNIST (in $FASTNN_DATA/mnist): a taste always, the goals themselves on request."""
 
 import os
 import re
@@ -38,10 +38,14 @@ def test_a_tenth_of_mnist():
 @pytest.mark.skipif(
     "FASTNN_SLOW_TESTS" not in os.environ, reason="minutes long: set FASTNN_SLOW_TESTS=1"
 )
-def test_the_error_of_lecun_1998(tmp_path):
-    command = [sys.executable, "-m", "fastnn", "train", "lenet5", "--data", "mnist", "--quiet"]
+@pytest.mark.parametrize(
+    "model, most_epochs, most_error",
+    [("lenet5", 20, 0.95), ("resnet20", 5, 0.5)],  # the former is the error of LeCun et al. 1998
+)
+def test_the_whole_of_mnist(model, most_epochs, most_error, tmp_path):
+    command = [sys.executable, "-m", "fastnn", "train", model, "--data", "mnist", "--quiet"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "10,000 test images" in result.stdout
     epochs = int(re.search(r"(\d+) epochs", result.stdout).group(1))
     error = float(re.search(r"of 10,000 right, (\d+\.\d\d)% error", result.stdout).group(1))
-    assert epochs <= 20 and error <= 0.95
+    assert epochs <= most_epochs and error <= most_error

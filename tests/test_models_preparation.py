@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastnn.models import Preparation
-from fastnn.models.pictures import read_picture, write_pgm
+from fastnn.models.pictures import read_picture, write_pnm
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
@@ -59,13 +59,16 @@ def test_polarity_follows_the_border():
     assert Preparation((5, 5)).with_polarity(light) == (light, False)
 
 
-def test_pgm_round_trip_without_pillow(tmp_path, monkeypatch):
+def test_pnm_round_trip_without_pillow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
-    write_pgm(tmp_path / "a.pgm", RAMP / 255)
+    write_pnm(tmp_path / "a.pgm", RAMP[None] / 255)
     np.testing.assert_array_equal(read_picture(tmp_path / "a.pgm", 1)[0, 0], RAMP)
     commented = b"P5\n# a comment 7 7\n8 6\n255\n" + RAMP.tobytes()
     (tmp_path / "b.pgm").write_bytes(commented)
     np.testing.assert_array_equal(read_picture(tmp_path / "b.pgm", 1)[0, 0], RAMP)
+    colours = np.stack([RAMP, 255 - RAMP, RAMP // 2])
+    write_pnm(tmp_path / "a.ppm", colours / 255)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.ppm", 3)[0], colours)
     with pytest.raises(ImportError, match="Pillow"):
         (tmp_path / "c.png").write_bytes(b"\x89PNG\r\n")
         read_picture(tmp_path / "c.png", 1)
@@ -73,11 +76,17 @@ def test_pgm_round_trip_without_pillow(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "content",
-    [b"P5", b"P5 8 6 255\n" + b"x" * 47, b"P5 8 six 255\n", b"P5 8 6 65535\n" + b"x" * 96],
+    [
+        b"P5",
+        b"P5 8 6 255\n" + b"x" * 47,
+        b"P5 8 six 255\n",
+        b"P5 8 6 65535\n" + b"x" * 96,
+        b"P6 8 6 255\n" + b"x" * 143,
+    ],
 )
 def test_damaged_pgm(tmp_path, content):
     (tmp_path / "a.pgm").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.pgm: (not a whole|PGM pictures of 255)"):
+    with pytest.raises(ValueError, match=r"a\.pgm: (not a whole|PGM and PPM pictures of 255)"):
         read_picture(tmp_path / "a.pgm", 1)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastnn import nn
+from fastnn import Tensor, nn
 
 
 def test_sequential_from_modules_and_from_a_dict():
@@ -14,6 +14,57 @@ def test_sequential_from_modules_and_from_a_dict():
     assert list(named.state_dict()) == ["a.weight", "a.bias"]
     assert named.a is net[0]
     assert [n for n, _ in named[:1].named_children()] == ["a"]
+
+
+FUSING = [
+    (lambda: nn.Linear(5, 4), (3, 5)),
+    (lambda: nn.Conv2d(2, 4, 3, padding=1), (2, 2, 5, 6)),
+]
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Sigmoid, nn.Tanh])
+@pytest.mark.parametrize(("layer", "shape"), FUSING)
+def test_sequential_fuses_an_activation(layer, shape, activation, monkeypatch):
+    layer, act = layer(), activation()
+    x = Tensor(np.random.default_rng(0).standard_normal(shape, dtype=np.float32), True)
+    plain = act(layer(x))
+    plain.backward(np.ones_like(plain.data))
+    expected = [x.grad, *(p.grad for p in layer.parameters())]
+    x.grad = None
+    layer.zero_grad()
+    monkeypatch.setattr(act, "forward", None)  # must not be called
+    fused = nn.Sequential(layer, act, nn.Identity())(x)
+    fused.backward(np.ones_like(fused.data))
+    np.testing.assert_allclose(fused.data, plain.data, rtol=1e-6)
+    for grad, want in zip([x.grad, *(p.grad for p in layer.parameters())], expected, strict=True):
+        np.testing.assert_allclose(grad, want, rtol=1e-5, atol=1e-6)
+
+
+def test_sequential_runs_hooks_and_other_forwards():
+    class Doubled(nn.Linear):
+        def forward(self, input):
+            return super().forward(input) * 2
+
+    x = np.ones((2, 3), np.float32)
+    relu, linear, doubled = nn.ReLU(), nn.Linear(3, 3), Doubled(3, 3)
+    expected = relu(doubled(relu(linear(relu(x))))).data
+    net = nn.Sequential(relu, linear, relu, doubled, relu)  # one module in three places
+    np.testing.assert_allclose(net(x).data, expected, rtol=1e-6)
+    seen = []
+    for module in (linear, relu):
+        handle = module.register_forward_hook(lambda m, args, y: seen.append(type(m)))
+        np.testing.assert_allclose(net(x).data, expected, rtol=1e-6)
+        handle.remove()
+    assert seen == [nn.Linear, nn.ReLU, nn.ReLU, nn.ReLU]
+
+
+def test_a_slice_of_a_named_sequential():
+    class Named(nn.Sequential):
+        def __init__(self):
+            super().__init__({"a": nn.Linear(3, 4), "b": nn.ReLU()})
+
+    part = Named()[:1]
+    assert type(part) is nn.Sequential and list(part.state_dict()) == ["a.weight", "a.bias"]
 
 
 @pytest.mark.parametrize("kind", [lambda *m: nn.Sequential(*m), lambda *m: nn.ModuleList(m)])

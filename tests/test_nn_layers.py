@@ -19,6 +19,20 @@ LAYERS = [
     (nn.LPPool2d(2, 3, 2), lambda x: F.lp_pool2d(x, 2, 3, 2)),
     (nn.AdaptiveAvgPool2d((3, None)), lambda x: F.adaptive_avg_pool2d(x, (3, None))),
     (nn.AdaptiveMaxPool2d(2), lambda x: F.adaptive_max_pool2d(x, 2)),
+    (nn.Upsample(scale_factor=2), lambda x: F.interpolate(x, scale_factor=2)),
+    (nn.Upsample((5, 3), mode="bilinear"), lambda x: F.interpolate(x, (5, 3), mode="bilinear")),
+    (nn.ZeroPad2d((1, 2, 3, 0)), lambda x: F.pad(x, (1, 2, 3, 0))),
+    (nn.ConstantPad2d(1, 2.5), lambda x: F.pad(x, (1, 1, 1, 1), value=2.5)),
+    (nn.ReflectionPad2d(2), lambda x: F.pad(x, (2, 2, 2, 2), "reflect")),
+    (nn.ReplicationPad2d(2), lambda x: F.pad(x, (2, 2, 2, 2), "replicate")),
+    (
+        nn.BatchNorm2d(3, affine=False, dtype=np.float64),
+        lambda x: F.batch_norm(x, None, None, training=True),
+    ),
+    (nn.InstanceNorm2d(3), F.instance_norm),
+    (nn.LayerNorm((8, 7), dtype=np.float64), lambda x: F.layer_norm(x, (8, 7))),
+    (nn.GroupNorm(1, 3, dtype=np.float64), lambda x: F.group_norm(x, 1)),
+    (nn.LocalResponseNorm(2, 0.5, 0.6, 0.7), lambda x: F.local_response_norm(x, 2, 0.5, 0.6, 0.7)),
     (nn.Flatten(), lambda x: F.flatten(x, 1)),
     (nn.Flatten(2, 3), lambda x: F.flatten(x, 2, 3)),
     (nn.Identity(3, a=4), lambda x: Tensor(x)),
@@ -43,6 +57,11 @@ SEQUENCES = [
     (nn.AvgPool1d(3, 2, 1, True, False), lambda x: F.avg_pool1d(x, 3, 2, 1, True, False)),
     (nn.LPPool1d(2, 3, ceil_mode=True), lambda x: F.lp_pool1d(x, 2, 3, None, True)),
     (nn.AdaptiveAvgPool1d(2), lambda x: F.adaptive_avg_pool1d(x, 2)),
+    (nn.Upsample(5, mode="linear"), lambda x: F.interpolate(x, 5, mode="linear")),
+    (nn.ZeroPad1d(1), lambda x: F.pad(x, (1, 1))),
+    (nn.ConstantPad1d((0, 2), 1.5), lambda x: F.pad(x, (0, 2), value=1.5)),
+    (nn.ReflectionPad1d((2, 1)), lambda x: F.pad(x, (2, 1), "reflect")),
+    (nn.ReplicationPad1d((2, 1)), lambda x: F.pad(x, (2, 1), "replicate")),
     (nn.AdaptiveMaxPool1d(1), lambda x: F.adaptive_max_pool1d(x, 1)),
 ]
 
@@ -113,6 +132,25 @@ def test_dropout_only_while_training():
     np.testing.assert_array_equal(layer.eval()(x).data, x)
     with pytest.raises(ValueError, match="Dropout: p must be between 0 and 1, got 2"):
         nn.Dropout(2)
+
+
+@pytest.mark.parametrize(
+    ("layer", "function", "shape"),
+    [(nn.Dropout2d(0.4), F.dropout2d, (9, 8, 3, 2)), (nn.Dropout1d(0.4), F.dropout1d, (9, 8, 6))],
+)
+def test_dropout_of_channels(layer, function, shape):
+    x = np.ones(shape)
+    fastnn.manual_seed(2)
+    expected = function(x, 0.4).data
+    fastnn.manual_seed(2)
+    np.testing.assert_array_equal(layer(x).data, expected)
+    np.testing.assert_array_equal(layer.eval()(x).data, x)
+
+
+def test_padding_of_a_layer():
+    assert nn.ZeroPad2d(2).padding == (2, 2, 2, 2)
+    with pytest.raises(ValueError, match="ReflectionPad1d: padding must be an int or 2 ints, got"):
+        nn.ReflectionPad1d((1, 2, 3))
 
 
 def test_gradients_through_a_network():

@@ -82,6 +82,68 @@ def test_avg_pool2d(kernel_size, stride, padding, ceil_mode, divisor):
 
 
 @pytest.mark.parametrize(
+    ("kernel_size", "options"),
+    [(2, dict()), (3, dict(stride=2, padding=1)), (3, dict(stride=2, ceil_mode=True))],
+)
+def test_pooling_of_sequences(kernel_size, options):
+    x = np.round(draw(2, 3, 10))
+    tx = leaf(x)
+    y, indices = F.max_pool1d(tx, kernel_size, return_indices=True, **options)
+    dy, (dx,) = differentiate(y, tx)
+    our_y, our_indices = reference.max_pool1d(x, kernel_size, **options)
+    near(our_y, y)
+    near(our_indices, indices)
+    near(reference.max_pool1d_backward(dy, our_indices, 10, kernel_size, **options), dx)
+    y = F.avg_pool1d(tx, kernel_size, **options)
+    dy, (dx,) = differentiate(y, tx)
+    near(reference.avg_pool1d(x, kernel_size, **options), y)
+    near(reference.avg_pool1d_backward(dy, 10, kernel_size, **options), dx)
+
+
+@pytest.mark.parametrize("output_size", [1, 4, (3, None), (5, 11)])
+def test_adaptive_pooling(output_size):
+    x = draw(2, 3, 9, 8)
+    x[0, 0, 2, 2] = x[0, 0, 3, 3] = np.nan
+    tx = leaf(x)
+    y, indices = F.adaptive_max_pool2d(tx, output_size, return_indices=True)
+    dy, (dx,) = differentiate(y, tx)
+    our_y, our_indices = reference.adaptive_max_pool2d(x, output_size)
+    near(our_y, y)
+    near(our_indices, indices)
+    near(reference.adaptive_max_pool2d_backward(dy, our_indices, (9, 8)), dx)
+    y = F.adaptive_avg_pool2d(tx, output_size)
+    dy, (dx,) = differentiate(y, tx)
+    near(reference.adaptive_avg_pool2d(x, output_size), y)
+    near(reference.adaptive_avg_pool2d_backward(dy, (9, 8)), dx)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("size", [dict(size=(4, 13)), dict(scale_factor=(2, 0.7))])
+def test_interpolate(size, align_corners, mode):
+    x = draw(2, 3, 9, 8)
+    tx = leaf(x)
+    theirs = size if mode == "nearest" else size | dict(align_corners=align_corners)
+    y = F.interpolate(tx, mode=mode, **theirs)
+    dy, (dx,) = differentiate(y, tx)
+    how = dict(mode=mode, align_corners=align_corners)
+    near(reference.interpolate(x, **size, **how), y)
+    how["scale_factor"] = size.get("scale_factor")
+    near(reference.interpolate_backward(dy, (9, 8), **how), dx)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate"])
+@pytest.mark.parametrize("pad", [(1, 2, 3, 4), (0, 3, -2, 1)])
+def test_pad(pad, mode):
+    x = draw(2, 3, 9, 8)
+    tx = leaf(x)
+    y = F.pad(tx, pad, mode)
+    dy, (dx,) = differentiate(y, tx)
+    near(reference.pad(x, pad, mode=mode), y)
+    near(reference.pad_backward(dy, pad, mode=mode), dx)
+
+
+@pytest.mark.parametrize(
     ("name", "theirs", "keeps", "options"),
     [
         ("relu", F.relu, "y", {}),
@@ -105,6 +167,68 @@ def test_activations(name, theirs, keeps, options):
     near(our_y, y)
     kept = x if keeps == "x" else our_y
     near(getattr(reference, f"{name}_backward")(dy, kept, **options), dx)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("shape", [(6, 5), (3, 5, 4), (3, 5, 4, 2)])
+def test_batch_norm(shape, fused, training):
+    leaves = x, w, b, r = [leaf(draw(*s)) for s in (shape, shape[1:2], shape[1:2], shape)]
+    mean, var = (None, None) if training else (draw(5, seed=1), draw(5, seed=2) ** 2)
+    given = [None if a is None else torch.tensor(a) for a in (mean, var)]
+    y = F.batch_norm(x, *given, w, b, training, eps=0.1)
+    if fused:
+        y = F.relu(y + r)
+    leaves = leaves if fused else leaves[:3]
+    dy, gradients = differentiate(y, *leaves)
+    arrays = [t.detach().numpy() for t in (x, w, b, r)]
+    options = dict(eps=0.1, activation="relu" if fused else None)
+    our_y, our_mean, our_var = reference.batch_norm(
+        *arrays[:3], mean=mean, var=var, residual=arrays[3] if fused else None, **options
+    )
+    near(our_y, y)
+    ours = reference.batch_norm_backward(
+        dy, arrays[0], our_mean, our_var, *arrays[1:3], training=training, y=our_y, **options
+    )
+    for a, g in zip(ours, gradients, strict=False):
+        near(a, g)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("shape", [(3, 6, 4), (2, 6, 3, 5)])
+def test_group_norm(shape, groups):
+    leaves = x, w, b = [leaf(draw(*s)) for s in (shape, shape[1:2], shape[1:2])]
+    y = F.group_norm(x, groups, w, b)
+    dy, gradients = differentiate(y, *leaves)
+    x, w, b = (t.detach().numpy() for t in leaves)
+    our_y, mean, var = reference.group_norm(x, groups, w, b)
+    near(our_y, y)
+    for a, g in zip(reference.group_norm_backward(dy, x, mean, var, w), gradients, strict=True):
+        near(a, g)
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_layer_norm(ndim):
+    shape = (3, 4, 5)[3 - ndim :]
+    leaves = x, w, b = [leaf(draw(*s)) for s in ((3, 4, 5), shape, shape)]
+    y = F.layer_norm(x, shape, w, b)
+    dy, gradients = differentiate(y, *leaves)
+    x, w, b = (t.detach().numpy() for t in leaves)
+    our_y, mean, var = reference.layer_norm(x, shape, w, b)
+    near(our_y, y)
+    for a, g in zip(reference.layer_norm_backward(dy, x, mean, var, w), gradients, strict=True):
+        near(a, g)
+
+
+@pytest.mark.parametrize("options", [dict(), dict(alpha=2.0, beta=0.5, k=1.5)])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 9])
+def test_local_response_norm(size, options):
+    x = draw(2, 6, 3, 4)
+    tx = leaf(x)
+    y = F.local_response_norm(tx, size, **options)
+    dy, (dx,) = differentiate(y, tx)
+    near(reference.local_response_norm(x, size, **options), y)
+    near(reference.local_response_norm_backward(dy, x, size, **options), dx)
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])

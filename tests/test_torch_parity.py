@@ -56,6 +56,25 @@ CALLS = [
     ("adaptive_max_pool1d", [ROWS[1:]], {"output_size": 1}),
     ("lp_pool2d", [IMAGES], {"norm_type": 2, "kernel_size": (3, 2), "ceil_mode": True}),
     ("lp_pool1d", [probabilities(*ROWS)], {"norm_type": 3, "kernel_size": 2, "stride": 1}),
+    ("interpolate", [IMAGES], {"scale_factor": 2}),
+    ("interpolate", [IMAGES], {"size": (5, 13), "mode": "bilinear"}),
+    ("interpolate", [IMAGES], {"scale_factor": 1.7, "mode": "bilinear", "align_corners": True}),
+    ("interpolate", [IMAGES], {"scale_factor": (1.7, 0.6), "recompute_scale_factor": True}),
+    ("interpolate", [ROWS], {"size": 5, "mode": "linear"}),
+    ("pad", [IMAGES], {"pad": (1, 2, 0, 3)}),
+    ("pad", [IMAGES], {"pad": (1, -2), "value": 2.0}),
+    ("pad", [(5, 4)], {"pad": (1, 2, 1, 0)}),
+    ("pad", [IMAGES[1:]], {"pad": (1, 2, 0, 3), "mode": "reflect"}),
+    ("pad", [ROWS], {"pad": (3, 1), "mode": "replicate"}),
+    ("batch_norm", [IMAGES], {"running_mean": None, "running_var": None, "training": True}),
+    (
+        "batch_norm", [IMAGES[:2]],
+        {"running_mean": probabilities(4), "running_var": probabilities(4), "eps": 0.1},
+    ),
+    ("instance_norm", [IMAGES], {}),
+    ("group_norm", [IMAGES], {"num_groups": 2, "weight": probabilities(4)}),
+    ("layer_norm", [IMAGES], {"normalized_shape": [9, 8], "bias": probabilities(9, 8)}),
+    ("local_response_norm", [IMAGES[:3]], {"size": 3, "alpha": 0.5}),
     ("unfold", [IMAGES], {"kernel_size": (3, 2), "dilation": 2, "padding": 1, "stride": (1, 2)}),
     ("fold", [(2, 12, 20)], {"output_size": (5, 6), "kernel_size": 2}),
     ("mse_loss", [(3, 5), (3, 5)], {}),
@@ -117,8 +136,9 @@ def test_function(name, inputs, options, dtype):
 
 
 def arguments(function):
-    """(name, default) in order, without what only torch has."""
+    """(name, default) in order, without what only one of the two has."""
     dropped = {"self", "size_average", "reduce", "_stacklevel", "device", "dtype"}
+    dropped |= {"residual", "activation"}  # only fastnn's: batch_norm does them at no cost
     return [
         (name, p.default)
         for name, p in inspect.signature(function).parameters.items()
@@ -181,9 +201,25 @@ def networks(package):
         package.AdaptiveAvgPool2d((None, 7)),
         package.AdaptiveMaxPool1d(4, return_indices=True),
         package.AdaptiveMaxPool2d(1),
+        package.Upsample(scale_factor=2),
+        package.Upsample((7, 9), mode="bilinear", align_corners=True),
+        package.ZeroPad2d(1),
+        package.ConstantPad1d((1, 2), 3.5),
+        package.ReflectionPad2d((1, 2, 3, 4)),
+        package.ReplicationPad1d(2),
+        package.Dropout1d(),
+        package.Dropout2d(0.2, inplace=True),
         package.MSELoss(),
         package.CrossEntropyLoss(label_smoothing=0.1),
         package.BCEWithLogitsLoss(),
+        package.BatchNorm1d(5, momentum=None, affine=False),
+        package.BatchNorm2d(4, eps=1e-3, track_running_stats=False, bias=False),
+        package.InstanceNorm1d(3),
+        package.InstanceNorm2d(3, affine=True, track_running_stats=True),
+        package.LayerNorm((4, 5), elementwise_affine=False),
+        package.LayerNorm(7, bias=False),
+        package.GroupNorm(2, 6),
+        package.LocalResponseNorm(5, alpha=1e-3, k=2),
     )
 
 
@@ -212,6 +248,51 @@ def test_state_dict_moves_over_both_ways():
     theirs.load_state_dict({k: torch.from_numpy(a) for k, a in other.state_dict().items()})
     expected = theirs(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(other(x).data, expected, rtol=1e-4, atol=1e-5)
+
+
+NORMS = [
+    ("BatchNorm1d", (5, 4), dict(num_features=4)),
+    ("BatchNorm1d", (5, 4, 3), dict(num_features=4, momentum=None)),
+    ("BatchNorm2d", IMAGES, dict(num_features=4, momentum=0.3, affine=False)),
+    ("BatchNorm2d", IMAGES, dict(num_features=4, track_running_stats=False)),
+    ("BatchNorm2d", IMAGES, dict(num_features=4, bias=False)),
+    ("InstanceNorm1d", IMAGES[:3], dict(num_features=4, affine=True)),
+    ("InstanceNorm1d", IMAGES[1:3], dict(num_features=4)),
+    ("InstanceNorm2d", IMAGES, dict(num_features=4, affine=True, track_running_stats=True)),
+    ("InstanceNorm2d", IMAGES, dict(num_features=4, track_running_stats=True, momentum=None)),
+    ("LayerNorm", IMAGES, dict(normalized_shape=IMAGES[2:])),
+    ("GroupNorm", IMAGES, dict(num_groups=2, num_channels=4)),
+    ("LocalResponseNorm", IMAGES, dict(size=3)),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "options"), NORMS)
+def test_normalisation(name, shape, options):
+    """Outputs and state over some steps of training, then in evaluation."""
+    mine, theirs = getattr(nn, name)(**options), getattr(torch.nn, name)(**options)
+    for step in range(5):
+        if step == 3:
+            mine.eval(), theirs.eval()
+        x = (draw(*shape, seed=step) * 2 + 1).astype(np.float32)
+        expected = theirs(torch.tensor(x)).detach().numpy()
+        np.testing.assert_allclose(mine(x).data, expected, rtol=1e-5, atol=1e-5)
+    state = theirs.state_dict()
+    assert list(mine.state_dict()) == list(state)
+    for key, value in mine.state_dict().items():
+        assert value.dtype == state[key].numpy().dtype and value.shape == tuple(state[key].shape)
+        np.testing.assert_allclose(value, state[key].numpy(), rtol=1e-5, atol=1e-6)
+    mine.load_state_dict(state)
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+def test_fuse_conv_bn_weights(transpose):
+    w, (b, mean, bn_w, bn_b) = draw(4, 4, 3, 3), draw(4, 4)
+    arrays = w, b, mean, mean**2, 1e-3, bn_w, bn_b
+    mine = nn.utils.fuse_conv_bn_weights(*arrays, transpose)
+    tensors = (torch.tensor(a) if isinstance(a, np.ndarray) else a for a in arrays)
+    theirs = torch.nn.utils.fusion.fuse_conv_bn_weights(*tensors, transpose)
+    for a, b in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(a.data, b.detach().numpy(), rtol=1e-12, atol=1e-14)
 
 
 def test_training_gradients():

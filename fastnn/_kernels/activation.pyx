@@ -8,7 +8,8 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 
-from .dense cimport dense_copy, empty_like, is_dense, is_plain, same_layout, same_shape
+from .dense cimport dense_copy, empty_like, is_dense, same_layout, same_shape
+from .memory cimport is_plain
 from .threads cimport ELEMENT_WORK, threads_for
 
 cnp.import_array()

@@ -12,15 +12,6 @@ cdef enum:
     MAX_DIMS = 64  # NumPy's own limit
 
 
-cdef inline bint is_plain(object x) noexcept:
-    """An aligned, native float32 or float64 array: what the kernels take as it is."""
-    if not isinstance(x, cnp.ndarray):
-        return False
-    cdef int typenum = cnp.PyArray_TYPE(<cnp.ndarray>x)
-    return ((typenum == cnp.NPY_FLOAT32 or typenum == cnp.NPY_FLOAT64)
-            and cnp.PyArray_ISBEHAVED_RO(<cnp.ndarray>x))
-
-
 cdef inline void memory_order(int ndim, const cnp.npy_intp *shape, const cnp.npy_intp *strides,
                               int *order) noexcept nogil:
     """Axes by decreasing distance in memory; axes of length 1 stay where they are among equals."""

@@ -12,9 +12,9 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy
 
 from .dense cimport (
-    MAX_DIMS, empty_in_order, empty_like, is_dense, is_plain, memory_order, same_layout, same_shape,
+    MAX_DIMS, empty_in_order, empty_like, is_dense, memory_order, same_layout, same_shape,
 )
-from .memory cimport empty
+from .memory cimport empty, is_plain
 from .threads cimport ELEMENT_WORK, threads_for
 
 cnp.import_array()

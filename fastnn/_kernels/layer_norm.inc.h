@@ -24,9 +24,10 @@ static FN(row_end) FN(row_end_of)(ptrdiff_t n)
     return end;
 }
 
-ALWAYS_INLINE V FN(load_end)(const REAL *x, FN(row_end) end)
+/* room: numbers from x to the end of the array. Short rows are read into the next one. */
+ALWAYS_INLINE V FN(load_end)(const REAL *x, FN(row_end) end, ptrdiff_t room)
 {
-    return end.whole ? LOAD(x + end.at) : FN(vec_load_part)(x, end.rest);
+    return end.whole || room >= VLEN ? LOAD(x + end.at) : FN(vec_load_part)(x, end.rest);
 }
 
 ALWAYS_INLINE void FN(store_end)(REAL *x, V v, FN(row_end) end)
@@ -42,9 +43,10 @@ ALWAYS_INLINE void FN(row_terms)(const int what, V x, V dy, V w, REAL pivot, V *
     *second = what == ROW_X ? *first : *first * (x - pivot);
 }
 
-/* sums = the first and the second terms, added up. dy and w may be x where they are not needed. */
+/* sums = the first and the second terms, added up. dy and w may be x where they are not needed;
+ * w_end is w's end. */
 ALWAYS_INLINE void FN(row_sums)(const int what, const REAL *x, const REAL *dy, const REAL *w,
-                                FN(row_end) end, REAL pivot, double *sums)
+                                V w_end, FN(row_end) end, ptrdiff_t room, REAL pivot, double *sums)
 {
     V first, second;
     sums[0] = sums[1] = 0;
@@ -67,31 +69,32 @@ ALWAYS_INLINE void FN(row_sums)(const int what, const REAL *x, const REAL *dy, c
         sums[1] += (double)FN(lanes)((q[0] + q[1]) + (q[2] + q[3]), RED_SUM);
     }
     if (end.rest) {
-        FN(row_terms)(what, FN(load_end)(x, end), FN(load_end)(dy, end), FN(load_end)(w, end),
-                      pivot, &first, &second);
+        FN(row_terms)(what, FN(load_end)(x, end, room), FN(load_end)(dy, end, room), w_end, pivot,
+                      &first, &second);
         sums[0] += (double)FN(lanes)(KEEP(first, end), RED_SUM);
         sums[1] += (double)FN(lanes)(KEEP(second, end), RED_SUM);
     }
 }
 
-/* ---- forward ---------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 ALWAYS_INLINE V FN(row_value)(V x, V w, V b, REAL pivot, REAL scale, REAL shift)
 {
     return ((x - pivot) * scale + shift) * w + b;
 }
 
-static void FN(layer_norm_rows)(const layer_norm_t *g, const REAL *x, ptrdiff_t rows, REAL *y,
-                                double *mean, double *var)
+static void FN(layer_norm_rows)(const layer_norm_t *g, const REAL *x, ptrdiff_t rows,
+                                ptrdiff_t room, REAL *y, double *mean, double *var)
 {
     const REAL *w = (const REAL *)g->weight, *b = (const REAL *)g->bias;
     const FN(row_end) end = FN(row_end_of)(g->n);
+    const V w_end = FN(load_end)(w, end, 0), b_end = FN(load_end)(b, end, 0);
     const double n = (double)g->n;
     double sums[2];
-    for (ptrdiff_t r = 0; r < rows; r++, x += g->n, y += g->n) {
-        FN(row_sums)(ROW_X, x, x, x, end, 0, sums);
-        const REAL pivot = (REAL)(sums[0] / n);
-        FN(row_sums)(ROW_MOMENTS, x, x, x, end, pivot, sums);
+    for (ptrdiff_t r = 0; r < rows; r++, x += g->n, y += g->n, room -= g->n) {
+        FN(row_sums)(ROW_X, x, x, x, w_end, end, room, 0, sums);
+        const REAL pivot = (REAL)finite_or_zero(sums[0] / n);
+        FN(row_sums)(ROW_MOMENTS, x, x, x, w_end, end, room, pivot, sums);
         const double low = sums[0] / n, square = sums[1] - low * sums[0];
         mean[r] = (double)pivot + low;
         var[r] = square < 0 ? 0 : square / n;
@@ -99,13 +102,14 @@ static void FN(layer_norm_rows)(const layer_norm_t *g, const REAL *x, ptrdiff_t 
         const REAL scale = (REAL)inverse, shift = (REAL)(-low * inverse);
         for (ptrdiff_t i = 0; i < end.whole; i += VLEN)
             STORE(y + i, FN(row_value)(LOAD(x + i), LOAD(w + i), LOAD(b + i), pivot, scale, shift));
-        if (end.rest)
-            FN(store_end)(y, FN(row_value)(FN(load_end)(x, end), FN(load_end)(w, end),
-                                           FN(load_end)(b, end), pivot, scale, shift), end);
+        if (end.rest) {
+            const V x_end = FN(load_end)(x, end, room);
+            FN(store_end)(y, FN(row_value)(x_end, w_end, b_end, pivot, scale, shift), end);
+        }
     }
 }
 
-/* ---- backward --------------------------------------------------------------------------------- */
+/* ---- backward -------------------------------------------------------------------------------- */
 
 /* A row's x - pivot = t, xhat = t scale + shift, dx = w dy scale + (t slope + offset). */
 typedef struct {
@@ -116,22 +120,24 @@ typedef struct {
  *
  *     dx = inverse (w dy - (sum of w dy + xhat sum of w dy xhat) / n)
  */
-static FN(row_params) FN(row_params_of)(const layer_norm_t *g, const REAL *dy, const REAL *x,
-                                        FN(row_end) end, double mean, double var)
+ALWAYS_INLINE FN(row_params) FN(row_params_of)(const layer_norm_t *g, const REAL *dy,
+                                               const REAL *x, V w_end, FN(row_end) end,
+                                               ptrdiff_t room, double mean, double var)
 {
     const REAL pivot = (REAL)mean;
-    const double low = mean - (double)pivot, inverse = 1 / sqrt(var + g->eps), n = (double)g->n;
+    const double low = finite_or_zero(mean - (double)pivot), n = (double)g->n;
+    const double inverse = 1 / sqrt(var + g->eps);
     double sums[2];
-    FN(row_sums)(ROW_BACKWARD, x, dy, (const REAL *)g->weight, end, pivot, sums);
-    const double slope = -inverse * inverse * inverse * (sums[1] - low * sums[0]) / n;
+    FN(row_sums)(ROW_BACKWARD, x, dy, (const REAL *)g->weight, w_end, end, room, pivot, sums);
+    const double product = (sums[1] - low * finite_or_zero(sums[0])) * inverse;
+    const double slope = -inverse * inverse * product / n;
     return (FN(row_params)){pivot, (REAL)inverse, (REAL)(-low * inverse), (REAL)slope,
-                            (REAL)(-inverse * sums[0] / n - slope * low)};
+                            (REAL)(-inverse * sums[0] / n - finite_or_zero(slope) * low)};
 }
 
-/* One vector, at i or the end, of `count` rows n apart; what they give dw and db is added there at c. */
-#define ROW_VECTORS(get, put, c)                                         \
+/* One vector, at i or the end, of `count` rows n apart; their part of dw and db is added at c. */
+#define ROW_VECTORS(get, put, wi, c)                                     \
     {                                                                    \
-        const V wi = get(w);                                             \
         V sum_w = LOAD(dw + c), sum_b = LOAD(db + c);                    \
         UNROLL(4) for (int r = 0; r < count; r++) {                      \
             const V dyi = get(dy + r * n), t = get(x + r * n) - p[r].pivot; \
@@ -144,38 +150,39 @@ static FN(row_params) FN(row_params_of)(const layer_norm_t *g, const REAL *dy, c
     }
 #define ROW_GET(a) LOAD((a) + i)
 #define ROW_PUT(a, v) STORE((a) + i, v)
-#define ROW_GET_END(a) FN(load_end)(a, end)
+#define ROW_GET_END(a) FN(load_end)(a, end, last_room)
 #define ROW_PUT_END(a, v) FN(store_end)(a, v, end)
 
-/* dw: 0 or more rows' sums, and behind them, n + VLEN numbers on, db. */
+/* dw, and n + VLEN numbers on db, are added to. */
 ALWAYS_INLINE void FN(rows_backward)(const layer_norm_t *g, const REAL *dy, const REAL *x,
                                      const double *mean, const double *var, const int count,
-                                     FN(row_end) end, REAL *dx, REAL *dw)
+                                     V w_end, FN(row_end) end, ptrdiff_t room, REAL *dx, REAL *dw)
 {
-    const ptrdiff_t n = g->n;
+    const ptrdiff_t n = g->n, last_room = room - (count - 1) * n;
     const REAL *w = (const REAL *)g->weight;
     REAL *db = dw + n + VLEN;
     FN(row_params) p[LAYER_NORM_STEP];
     for (int r = 0; r < count; r++)
-        p[r] = FN(row_params_of)(g, dy + r * n, x + r * n, end, mean[r], var[r]);
-    for (ptrdiff_t i = 0; i < end.whole; i += VLEN) ROW_VECTORS(ROW_GET, ROW_PUT, i)
-    if (end.rest) ROW_VECTORS(ROW_GET_END, ROW_PUT_END, end.whole)
+        p[r] = FN(row_params_of)(g, dy + r * n, x + r * n, w_end, end, last_room, mean[r], var[r]);
+    for (ptrdiff_t i = 0; i < end.whole; i += VLEN) ROW_VECTORS(ROW_GET, ROW_PUT, LOAD(w + i), i)
+    if (end.rest) ROW_VECTORS(ROW_GET_END, ROW_PUT_END, w_end, end.whole)
 }
 
 static void FN(layer_norm_rows_backward)(const layer_norm_t *g, const REAL *dy, const REAL *x,
                                          const double *mean, const double *var, ptrdiff_t rows,
-                                         REAL *dx, REAL *gradients)
+                                         ptrdiff_t room, REAL *dx, REAL *gradients)
 {
     const ptrdiff_t n = g->n;
     const FN(row_end) end = FN(row_end_of)(n);
+    const V w_end = FN(load_end)((const REAL *)g->weight, end, 0);
     memset(gradients, 0, 2 * (n + VLEN) * sizeof(REAL));
     ptrdiff_t r = 0;
     for (; r <= rows - LAYER_NORM_STEP; r += LAYER_NORM_STEP)
-        FN(rows_backward)(g, dy + r * n, x + r * n, mean + r, var + r, LAYER_NORM_STEP, end,
-                          dx + r * n, gradients);
+        FN(rows_backward)(g, dy + r * n, x + r * n, mean + r, var + r, LAYER_NORM_STEP, w_end, end,
+                          room - r * n, dx + r * n, gradients);
     for (; r < rows; r++)
-        FN(rows_backward)(g, dy + r * n, x + r * n, mean + r, var + r, 1, end, dx + r * n,
-                          gradients);
+        FN(rows_backward)(g, dy + r * n, x + r * n, mean + r, var + r, 1, w_end, end, room - r * n,
+                          dx + r * n, gradients);
     if (end.whole && end.rest) /* the last vector lies behind the one that it overlaps */
         for (int i = 0; i < 2; i++) {
             REAL *tail = gradients + i * (n + VLEN) + end.whole;

@@ -31,10 +31,10 @@ cdef extern from "layer_norm.h" nogil:
         const void *bias
 
     void layer_norm_rows(size_t itemsize, const layer_norm_t *g, const void *x, Py_ssize_t rows,
-                         void *y, double *mean, double *var)
+                         Py_ssize_t room, void *y, double *mean, double *var)
     void layer_norm_rows_backward(size_t itemsize, const layer_norm_t *g, const void *dy,
                                   const void *x, const double *mean, const double *var,
-                                  Py_ssize_t rows, void *dx, void *gradients)
+                                  Py_ssize_t rows, Py_ssize_t room, void *dx, void *gradients)
 
 cdef struct Job:
     layer_norm_t g
@@ -50,14 +50,14 @@ cdef struct Job:
 
 cdef void run_item(const Job *job, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t row = item * job.item, rows = min(job.item, job.rows - row)
-    cdef Py_ssize_t at = row * job.g.n * job.itemsize
+    cdef Py_ssize_t at = row * job.g.n * job.itemsize, room = (job.rows - row) * job.g.n
     if job.dy == NULL:
-        layer_norm_rows(job.itemsize, &job.g, job.x + at, rows, job.out + at, job.mean + row,
-                        job.var + row)
+        layer_norm_rows(job.itemsize, &job.g, job.x + at, rows, room, job.out + at,
+                        job.mean + row, job.var + row)
     else:
         layer_norm_rows_backward(
             job.itemsize, &job.g, job.dy + at, job.x + at, job.mean + row, job.var + row, rows,
-            job.out + at, job.gradients + item * 2 * (job.g.n * job.itemsize + VEC_BYTES))
+            room, job.out + at, job.gradients + item * 2 * (job.g.n * job.itemsize + VEC_BYTES))
 
 
 cdef inline Py_ssize_t items_of(const Job *job) noexcept:

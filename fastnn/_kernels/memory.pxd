@@ -9,3 +9,6 @@ cdef class Block:
 
 cdef Block block(size_t nbytes)
 cdef cnp.ndarray empty(int ndim, const cnp.npy_intp *shape, int typenum, bint channels_last=*)
+
+
+cpdef bint is_plain(object x) noexcept

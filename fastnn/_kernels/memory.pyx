@@ -129,7 +129,7 @@ def empty_array(tuple shape, int typenum, bint channels_last=False):
     return empty(<int>len(shape), dims, typenum, channels_last)
 
 
-def is_plain(x):
+cpdef bint is_plain(object x) noexcept:
     """Whether x is what the kernels take as it is: an aligned, native float32 or float64 array."""
     if not isinstance(x, cnp.ndarray):
         return False

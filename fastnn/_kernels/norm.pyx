@@ -52,7 +52,7 @@ cdef extern from "norm.h" nogil:
         double *partial
         char *rows
 
-    void norm_cut(norm_t *g)
+    void norm_cut(norm_t *g, Py_ssize_t segments)
     size_t norm_rows_bytes(const norm_t *g)
     void norm_moments(const norm_t *g, Py_ssize_t segment, Py_ssize_t slot, Py_ssize_t item,
                       int thread)
@@ -193,7 +193,7 @@ cdef Job job_of(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray
     job.g.pixels = pixels if mean.ndim == 2 else x.shape[0] * pixels
     job.g.channels = x.shape[1]
     job.g.groups = mean.shape[mean.ndim - 1]
-    norm_cut(&job.g)
+    norm_cut(&job.g, job.segments)
     job.g.eps = eps
     job.g.weight = cnp.PyArray_DATA(weight) if weight is not None else NULL
     job.g.bias = cnp.PyArray_DATA(bias) if bias is not None else NULL

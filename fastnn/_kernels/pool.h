@@ -1,15 +1,9 @@
 /* Max and average pooling of rows of one channels-last image: x (H, W, C) -> y (OH, OW, C).
- *
- * Lanes run over channels, in vectors no wider than they need. Where channels fill a vector, the
- * last one of a pixel ends at its last channel, overlapping the one before. Where they do not, one
- * vector covers the pixel and reaches into the next pixels, whose own vectors, stored later, put
- * right what it wrote there; only where it would leave the image (reading) or the block of rows
- * (writing) are lanes copied one by one.
- */
+ * Vectors run over channels: see lanes.h. */
 #ifndef FASTNN_POOL_H
 #define FASTNN_POOL_H
 
-#include "vecmath.h"
+#include "lanes.h"
 #include "window.h"
 
 /* Windows along one axis; a window of an image is one of h's rows times one of w's columns. */
@@ -80,45 +74,22 @@ static void adaptive_windows(axis_t *a)
     find_full_windows(a);
 }
 
-/* Rows [row0, row1) of the target, of one image: y and index, or dx. */
-typedef void (*pool_rows_p)(const pool_t *p, const void *source, void *target, int32_t *index,
-                            ptrdiff_t row0, ptrdiff_t row1);
+/* Rows [row0, row1) of the target, of one image: y and index, or dx. `readable` elements follow in
+ * the source, those of later images included. */
+typedef void (*pool_rows_p)(const pool_t *p, const void *source, ptrdiff_t readable, void *target,
+                            int32_t *index, ptrdiff_t row0, ptrdiff_t row1);
 
 enum { POOL_MAX, POOL_MAX_BACKWARD, POOL_AVG, POOL_AVG_BACKWARD, POOL_OPS };
 
+enum { POOL_AHEAD = 1024 }; /* elements: so far ahead of its stores backward prefetches dx */
 enum { SUM_PIXELS = 256 }; /* longer sums are cut, so that their rounding error grows slowly */
 
-typedef int32_t pool_int_f32; /* integers as wide as a float, a double */
-typedef int64_t pool_int_f64;
+#define EACH_WIDTH "pool.inc.h"
+#include "each_width.h"
 
-#define BYTES 16
-#define TEMPLATE "pool.inc.h"
-#include "each_dtype.h"
-#undef BYTES
-#if VEC_BYTES >= 32
-#define BYTES 32
-#define TEMPLATE "pool.inc.h"
-#include "each_dtype.h"
-#undef BYTES
-#endif
-#if VEC_BYTES >= 64
-#define BYTES 64
-#define TEMPLATE "pool.inc.h"
-#include "each_dtype.h"
-#undef BYTES
-#endif
-
-/* The function for op with the narrowest vectors that hold `channels`, or the widest. */
 static pool_rows_p pool_rows(int op, size_t itemsize, ptrdiff_t channels)
 {
-    const int single = itemsize == 4;
-#if VEC_BYTES >= 64
-    if (channels * itemsize > 32) return single ? POOL_ROWS_f32_64[op] : POOL_ROWS_f64_64[op];
-#endif
-#if VEC_BYTES >= 32
-    if (channels * itemsize > 16) return single ? POOL_ROWS_f32_32[op] : POOL_ROWS_f64_32[op];
-#endif
-    return single ? POOL_ROWS_f32_16[op] : POOL_ROWS_f64_16[op];
+    return LANES_PICK(POOL_ROWS, itemsize, channels * itemsize)[op];
 }
 
 /* out[oh, ow] = what the sum of a window is divided by, or its reciprocal; override: that, unless

@@ -1,45 +1,16 @@
 /* Pooling, written over REAL (float or double), DT (f32 or f64) and BYTES, the width of its
- * vectors; see pool.h. `op` is POOL_MAX or POOL_AVG; parameters that are const at the call pick,
+ * vectors; see pool.h, and lanes.h for `part`. `op` is POOL_MAX or POOL_AVG; parameters that are const at the call pick,
  * at compile time, the loops for them. */
 
 #define FN(name) VEC_CAT(name, VEC_CAT(DT, BYTES))
-#define V FN(pool_v)
-#define VU FN(pool_vu)
+#define V FN(lanes_v)
+#define LANES ((ptrdiff_t)(BYTES / sizeof(REAL)))
 #define INDEX FN(pool_index)
 #define INDEX_OUT FN(pool_index_out)
-#define LANES ((ptrdiff_t)(BYTES / sizeof(REAL)))
 
-typedef REAL V __attribute__((vector_size(BYTES)));
-typedef REAL VU __attribute__((vector_size(BYTES), aligned(__alignof__(REAL)), may_alias));
-typedef VEC_CAT(pool_int, DT) INDEX __attribute__((vector_size(BYTES)));
+typedef VEC_CAT(lanes_int, DT) INDEX __attribute__((vector_size(BYTES)));
 typedef int32_t INDEX_OUT
     __attribute__((vector_size(BYTES / sizeof(REAL) * 4), aligned(4), may_alias));
-
-/* Where the vector for channels c, c + 1, ... starts. */
-ALWAYS_INLINE ptrdiff_t FN(lane_start)(ptrdiff_t c, ptrdiff_t channels)
-{
-    return c <= channels - LANES || channels < LANES ? c : channels - LANES;
-}
-
-ALWAYS_INLINE size_t FN(used_lanes)(ptrdiff_t channels)
-{
-    return channels < LANES ? channels : LANES;
-}
-
-/* part: only the channels of one pixel. */
-ALWAYS_INLINE V FN(load_lanes)(const REAL *x, const int part, ptrdiff_t channels)
-{
-    V v = {0};
-    if (part) memcpy(&v, x, FN(used_lanes)(channels) * sizeof(REAL));
-    else v = (V) * (const VU *)x;
-    return v;
-}
-
-ALWAYS_INLINE void FN(store_lanes)(REAL *y, V v, const int part, ptrdiff_t channels)
-{
-    if (part) memcpy(y, &v, FN(used_lanes)(channels) * sizeof(REAL));
-    else *(VU *)y = v;
-}
 
 ALWAYS_INLINE INDEX FN(load_index)(const int32_t *index, const int part, ptrdiff_t channels)
 {
@@ -56,48 +27,65 @@ ALWAYS_INLINE void FN(store_index)(int32_t *index, INDEX v, const int part, ptrd
     else *(INDEX_OUT *)index = out;
 }
 
-/* One window, one vector of channels. A NaN beats every number, the last NaN the others; of equal
- * numbers the first wins; a window outside the image has index -1. x: its first tap, at `first`
- * in the image; steps in pixels. */
+/* One window, `vecs` vectors of channels. A NaN beats every number, the last NaN the others; of
+ * equal numbers the first wins; a window outside the image has index -1. x: its first tap, at
+ * `first` in the image; steps in pixels. */
 ALWAYS_INLINE void FN(max_window)(const REAL *x, ptrdiff_t first, const ptrdiff_t rows,
                                   const ptrdiff_t cols, ptrdiff_t row_step, ptrdiff_t col_step,
-                                  ptrdiff_t C, REAL *y, int32_t *index, const int part)
+                                  ptrdiff_t C, REAL *y, int32_t *index, const int vecs,
+                                  const int part)
 {
-    V best = (V){0} - (REAL)__builtin_inf();
-    INDEX winner = {0}; /* counted from `first` */
-    if (rows > 0 && cols > 0) best = FN(load_lanes)(x, part, C);
-    else winner -= (int32_t)first + 1;
+    V best[LANES_VECS];
+    INDEX winner[LANES_VECS]; /* counted from `first` */
+    UNROLL(4) for (int v = 0; v < vecs; v++) {
+        if (rows > 0 && cols > 0) {
+            best[v] = FN(load_lanes)(x + v * LANES, part, C);
+            winner[v] = (INDEX){0};
+        } else {
+            best[v] = (V){0} - (REAL)__builtin_inf();
+            winner[v] = (INDEX){0} - (int32_t)(first + 1);
+        }
+    }
     for (ptrdiff_t r = 0; r < rows; r++) {
         for (ptrdiff_t s = r == 0; s < cols; s++) {
             const ptrdiff_t tap = r * row_step + s * col_step;
-            const V v = FN(load_lanes)(x + tap * C, part, C);
-            const INDEX wins = (INDEX)(v > best) | (INDEX)(v != v);
-            best = VEC_SELECT(V, wins, v, best);
-            winner = VEC_SELECT(INDEX, wins, (INDEX){0} + (int32_t)tap, winner);
+            UNROLL(4) for (int v = 0; v < vecs; v++) {
+                const V next = FN(load_lanes)(x + tap * C + v * LANES, part, C);
+                const INDEX wins = (INDEX)(next > best[v]) | (INDEX)(next != next);
+                best[v] = VEC_SELECT(V, wins, next, best[v]);
+                winner[v] = VEC_SELECT(INDEX, wins, (INDEX){0} + (int32_t)tap, winner[v]);
+            }
         }
     }
-    FN(store_lanes)(y, best, part, C);
-    FN(store_index)(index, winner + (int32_t)first, part, C);
+    UNROLL(4) for (int v = 0; v < vecs; v++) {
+        FN(store_lanes)(y + v * LANES, best[v], part, C);
+        FN(store_index)(index + v * LANES, winner[v] + (int32_t)first, part, C);
+    }
 }
 
 ALWAYS_INLINE void FN(avg_window)(const REAL *x, const ptrdiff_t rows, const ptrdiff_t cols,
                                   ptrdiff_t row_step, ptrdiff_t C, REAL divisor, REAL *y,
-                                  const int part)
+                                  const int vecs, const int part)
 {
-    V total = {0};
+    V total[LANES_VECS];
+    UNROLL(4) for (int v = 0; v < vecs; v++) total[v] = (V){0};
     for (ptrdiff_t r = 0; r < rows; r++) {
         for (ptrdiff_t s = 0; s < cols;) {
             const ptrdiff_t end = cols - s <= SUM_PIXELS ? cols : s + SUM_PIXELS;
-            V sum = {0};
-            for (; s < end; s++) sum += FN(load_lanes)(x + (r * row_step + s) * C, part, C);
-            total += sum;
+            V sum[LANES_VECS];
+            UNROLL(4) for (int v = 0; v < vecs; v++) sum[v] = (V){0};
+            for (; s < end; s++) {
+                const REAL *from = x + (r * row_step + s) * C;
+                UNROLL(4) for (int v = 0; v < vecs; v++) sum[v] += FN(load_lanes)(from + v * LANES, part, C);
+            }
+            UNROLL(4) for (int v = 0; v < vecs; v++) total[v] += sum[v];
         }
     }
-    FN(store_lanes)(y, total / divisor, part, C);
+    UNROLL(4) for (int v = 0; v < vecs; v++) FN(store_lanes)(y + v * LANES, total[v] / divisor, part, C);
 }
 
-/* Outputs [ow0, ow1) of row oh. taps: of every window in either direction, or
- * 0: what the tables say. few: C <= LANES. */
+/* Outputs [ow0, ow1) of row oh. taps: of every window in either direction, or 0: what the tables
+ * say. few: C <= LANES. */
 ALWAYS_INLINE void FN(span)(const int op, const pool_t *p, const REAL *x, ptrdiff_t oh,
                             ptrdiff_t ow0, ptrdiff_t ow1, REAL *y, int32_t *index, const int taps,
                             const int few, const int part)
@@ -109,14 +97,22 @@ ALWAYS_INLINE void FN(span)(const int op, const pool_t *p, const REAL *x, ptrdif
     const REAL *divisor = p->divisor;
     for (ptrdiff_t ow = ow0; ow < ow1; ow++) {
         const ptrdiff_t first = row + window[ow].first, S = taps ? taps : window[ow].count;
-        for (ptrdiff_t k = 0; k < (few ? 1 : C); k += LANES) {
-            const ptrdiff_t c = few ? 0 : FN(lane_start)(k, C), at = (y_row + ow) * C + c;
-            const REAL *from = x + first * C + c;
-            if (op == POOL_MAX)
-                FN(max_window)(from, first, R, S, row_step, col_step, C, y + at, index + at, part);
-            else
-                FN(avg_window)(from, R, S, row_step, C, divisor[y_row + ow], y + at, part);
+        const REAL *from = x + first * C;
+        const ptrdiff_t at = (y_row + ow) * C;
+#define WINDOW(c, vecs)                                                                          \
+    if (op == POOL_MAX)                                                                          \
+        FN(max_window)(from + c, first, R, S, row_step, col_step, C, y + at + c, index + at + c, \
+                       vecs, part);                                                              \
+    else                                                                                         \
+        FN(avg_window)(from + c, R, S, row_step, C, divisor[y_row + ow], y + at + c, vecs, part)
+        ptrdiff_t k = 0;
+        if (!few && !taps)
+            for (; k + LANES_VECS * LANES <= C; k += LANES_VECS * LANES) { WINDOW(k, LANES_VECS); }
+        for (; k < (few ? 1 : C); k += LANES) {
+            const ptrdiff_t c = few ? 0 : FN(lane_start)(k, C);
+            WINDOW(c, 1);
         }
+#undef WINDOW
     }
 }
 
@@ -130,12 +126,13 @@ static __attribute__((noinline)) void FN(any_span)(const int op, const pool_t *p
     else FN(span)(POOL_AVG, p, x, oh, ow0, ow1, y, index, 0, 0, 0);
 }
 
-ALWAYS_INLINE void FN(rows_forward)(const int op, const pool_t *pool, const REAL *x, REAL *y,
-                                    int32_t *index, ptrdiff_t oh0, ptrdiff_t oh1)
+ALWAYS_INLINE void FN(rows_forward)(const int op, const pool_t *pool, const REAL *x,
+                                    ptrdiff_t readable, REAL *y, int32_t *index, ptrdiff_t oh0,
+                                    ptrdiff_t oh1)
 {
     const pool_t p = *pool;
     const ptrdiff_t C = p.C, W = p.w.size, OW = p.w.out, reach = C < LANES ? LANES : C;
-    const ptrdiff_t x_end = p.h.size * W * C, y_end = oh1 * OW * C;
+    const ptrdiff_t y_end = oh1 * OW * C;
     for (ptrdiff_t oh = oh0; oh < oh1; oh++) {
         const span_t rows = p.h.window[oh];
         const ptrdiff_t last_row = (rows.first + (rows.count - 1) * p.h.dil) * W;
@@ -143,7 +140,7 @@ ALWAYS_INLINE void FN(rows_forward)(const int op, const pool_t *pool, const REAL
         for (; whole > 0; whole--) {
             const span_t cols = p.w.window[whole - 1];
             const ptrdiff_t last = last_row + cols.first + (cols.count - 1) * p.w.dil;
-            if (last * C + reach <= x_end && (oh * OW + whole - 1) * C + reach <= y_end) break;
+            if (last * C + reach <= readable && (oh * OW + whole - 1) * C + reach <= y_end) break;
         }
         if (rows.count == 2 && p.w.taps == 2) { /* known at compile time: twice as fast */
             ow = p.w.full_begin;
@@ -158,48 +155,65 @@ ALWAYS_INLINE void FN(rows_forward)(const int op, const pool_t *pool, const REAL
     }
 }
 
-static void FN(max_rows)(const pool_t *p, const void *x, void *y, int32_t *index, ptrdiff_t oh0,
-                         ptrdiff_t oh1)
+static void FN(max_rows)(const pool_t *p, const void *x, ptrdiff_t readable, void *y,
+                         int32_t *index, ptrdiff_t oh0, ptrdiff_t oh1)
 {
-    FN(rows_forward)(POOL_MAX, p, x, y, index, oh0, oh1);
+    FN(rows_forward)(POOL_MAX, p, x, readable, y, index, oh0, oh1);
 }
 
-static void FN(avg_rows)(const pool_t *p, const void *x, void *y, int32_t *index, ptrdiff_t oh0,
-                         ptrdiff_t oh1)
+static void FN(avg_rows)(const pool_t *p, const void *x, ptrdiff_t readable, void *y,
+                         int32_t *index, ptrdiff_t oh0, ptrdiff_t oh1)
 {
-    FN(rows_forward)(POOL_AVG, p, x, y, index, oh0, oh1);
+    FN(rows_forward)(POOL_AVG, p, x, readable, y, index, oh0, oh1);
 }
 
 /* max: y[oh, ow, c] = x[index[oh, ow, c], c]
  * avg: y[oh, ow, c] = sum over taps of x[., c] / divisor[oh, ow]; p->divisor holds the reciprocals
  *
  * Every dx gathers from the windows over it, so a row of dx belongs to one thread and its sums run
- * in order. Pixels [iw0, iw1) of row ih; dx: the row. */
+ * in order. */
+ALWAYS_INLINE void FN(gather_pixel)(const int op, const REAL *dy, const int32_t *index,
+                                    const REAL *scale, int32_t pixel, span_t rows, span_t cols,
+                                    ptrdiff_t OW, ptrdiff_t C, REAL *dx, const int vecs,
+                                    const int part)
+{
+    V sum[LANES_VECS];
+    UNROLL(4) for (int v = 0; v < vecs; v++) sum[v] = (V){0};
+    for (ptrdiff_t oh = rows.first; oh < rows.first + rows.count; oh++) {
+        for (ptrdiff_t q = oh * OW + cols.first; q < oh * OW + cols.first + cols.count; q++) {
+            UNROLL(4) for (int v = 0; v < vecs; v++) {
+                const ptrdiff_t at = q * C + v * LANES;
+                const V d = FN(load_lanes)(dy + at, part, C);
+                if (op == POOL_MAX)
+                    sum[v] += VEC_SELECT(V, FN(load_index)(index + at, part, C) == pixel, d, (V){0});
+                else
+                    sum[v] += d * scale[q];
+            }
+        }
+    }
+    UNROLL(4) for (int v = 0; v < vecs; v++) {
+        if (vecs > 1) __builtin_prefetch(dx + POOL_AHEAD + v * LANES, 1); /* to be written */
+        FN(store_lanes)(dx + v * LANES, sum[v], part, C);
+    }
+}
+
+/* Pixels [iw0, iw1) of row ih; dx: the row. */
 ALWAYS_INLINE void FN(gather)(const int op, const pool_t *p, const REAL *dy, const int32_t *index,
                               ptrdiff_t ih, ptrdiff_t iw0, ptrdiff_t iw1, REAL *dx, const int part)
 {
     const ptrdiff_t C = p->C, OW = p->w.out;
-    const REAL *scale = p->divisor;
     const span_t rows = p->h.over[ih], *over = p->w.over;
     for (ptrdiff_t iw = iw0; iw < iw1; iw++) {
-        const span_t cols = over[iw];
         const int32_t pixel = (int32_t)(ih * p->w.size + iw);
-        for (ptrdiff_t k = 0; k < C; k += LANES) {
-            const ptrdiff_t c = FN(lane_start)(k, C);
-            V sum = {0};
-            for (ptrdiff_t oh = rows.first; oh < rows.first + rows.count; oh++) {
-                for (ptrdiff_t s = 0; s < cols.count; s++) {
-                    const ptrdiff_t q = oh * OW + cols.first + s;
-                    const V d = FN(load_lanes)(dy + q * C + c, part, C);
-                    if (op == POOL_MAX) {
-                        const INDEX won = FN(load_index)(index + q * C + c, part, C) == pixel;
-                        sum += VEC_SELECT(V, won, d, (V){0});
-                    } else {
-                        sum += d * scale[q];
-                    }
-                }
-            }
-            FN(store_lanes)(dx + iw * C + c, sum, part, C);
+        ptrdiff_t c = 0;
+        if (!part)
+            for (; c + LANES_VECS * LANES <= C; c += LANES_VECS * LANES)
+                FN(gather_pixel)(op, dy + c, index + c, p->divisor, pixel, rows, over[iw], OW, C,
+                                 dx + iw * C + c, LANES_VECS, 0);
+        for (ptrdiff_t k = c; k < C; k += LANES) {
+            c = FN(lane_start)(k, C);
+            FN(gather_pixel)(op, dy + c, index + c, p->divisor, pixel, rows, over[iw], OW, C,
+                             dx + iw * C + c, 1, part);
         }
     }
 }
@@ -249,12 +263,13 @@ ALWAYS_INLINE void FN(spread)(const int op, const pool_t *p, const REAL *dy, con
     }
 }
 
-ALWAYS_INLINE void FN(rows_backward)(const int op, const pool_t *pool, const REAL *dy, REAL *dx,
-                                     const int32_t *index, ptrdiff_t ih0, ptrdiff_t ih1)
+ALWAYS_INLINE void FN(rows_backward)(const int op, const pool_t *pool, const REAL *dy,
+                                     ptrdiff_t readable, REAL *dx, const int32_t *index,
+                                     ptrdiff_t ih0, ptrdiff_t ih1)
 {
     const pool_t p = *pool;
     const ptrdiff_t C = p.C, W = p.w.size, OW = p.w.out, reach = C < LANES ? LANES : C;
-    const ptrdiff_t y_end = p.h.out * OW * C, x_end = ih1 * W * C;
+    const ptrdiff_t x_end = ih1 * W * C;
     dx += ih0 * W * C;
     for (ptrdiff_t ih = ih0; ih < ih1; ih++, dx += W * C) {
         const span_t rows = p.h.over[ih];
@@ -263,7 +278,7 @@ ALWAYS_INLINE void FN(rows_backward)(const int op, const pool_t *pool, const REA
         for (; whole > 0; whole--) {
             const span_t cols = p.w.over[whole - 1];
             const ptrdiff_t last = last_row + cols.first + cols.count - 1;
-            if (last * C + reach <= y_end && (ih * W + whole - 1) * C + reach <= x_end) break;
+            if (last * C + reach <= readable && (ih * W + whole - 1) * C + reach <= x_end) break;
         }
         if (rows.count == 1 && p.w.disjoint && whole > 0) {
             /* of those that end before pixel `whole` */
@@ -277,23 +292,22 @@ ALWAYS_INLINE void FN(rows_backward)(const int op, const pool_t *pool, const REA
     }
 }
 
-static void FN(max_rows_backward)(const pool_t *p, const void *dy, void *dx, int32_t *index,
-                                  ptrdiff_t ih0, ptrdiff_t ih1)
+static void FN(max_rows_backward)(const pool_t *p, const void *dy, ptrdiff_t readable, void *dx,
+                                  int32_t *index, ptrdiff_t ih0, ptrdiff_t ih1)
 {
-    FN(rows_backward)(POOL_MAX, p, dy, dx, index, ih0, ih1);
+    FN(rows_backward)(POOL_MAX, p, dy, readable, dx, index, ih0, ih1);
 }
 
-static void FN(avg_rows_backward)(const pool_t *p, const void *dy, void *dx, int32_t *index,
-                                  ptrdiff_t ih0, ptrdiff_t ih1)
+static void FN(avg_rows_backward)(const pool_t *p, const void *dy, ptrdiff_t readable, void *dx,
+                                  int32_t *index, ptrdiff_t ih0, ptrdiff_t ih1)
 {
-    FN(rows_backward)(POOL_AVG, p, dy, dx, index, ih0, ih1);
+    FN(rows_backward)(POOL_AVG, p, dy, readable, dx, index, ih0, ih1);
 }
 
 static const pool_rows_p FN(POOL_ROWS)[POOL_OPS] = {
     FN(max_rows), FN(max_rows_backward), FN(avg_rows), FN(avg_rows_backward)};
 
 #undef V
-#undef VU
 #undef INDEX
 #undef INDEX_OUT
 #undef LANES

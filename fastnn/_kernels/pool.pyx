@@ -10,7 +10,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 
 from .memory cimport Block, block, empty
-from .threads cimport threads_for
+from .threads cimport ELEMENT_WORK, threads_for
 from .window cimport span_t
 
 cnp.import_array()
@@ -32,8 +32,9 @@ cdef extern from "pool.h" nogil:
         axis_t h, w
         void *divisor
 
-    ctypedef void (*pool_rows_p)(const pool_t *p, const void *source, void *target, int *index,
-                                 Py_ssize_t row0, Py_ssize_t row1) noexcept
+    ctypedef void (*pool_rows_p)(const pool_t *p, const void *source, Py_ssize_t readable,
+                                 void *target, int *index, Py_ssize_t row0,
+                                 Py_ssize_t row1) noexcept
     int POOL_MAX, POOL_MAX_BACKWARD, POOL_AVG, POOL_AVG_BACKWARD
     void sliding_windows(axis_t *a, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t pad)
     void adaptive_windows(axis_t *a)
@@ -45,6 +46,7 @@ cdef struct Job:
     pool_t p
     pool_rows_p run
     size_t itemsize
+    Py_ssize_t images
     Py_ssize_t source_size, target_size, index_size  # elements of one image; index_size may be 0
     const char *source
     char *target
@@ -101,6 +103,7 @@ cdef int run(int op, Windows windows, cnp.ndarray source, cnp.ndarray target, cn
     job.p = windows.p
     job.p.C = source.shape[3]
     job.p.divisor = divisor
+    job.images = source.shape[0]
     job.itemsize = cnp.PyArray_ITEMSIZE(source)
     job.run = pool_rows(op, job.itemsize, job.p.C)
     cdef Py_ssize_t x_size = job.p.h.size * job.p.w.size * job.p.C
@@ -120,9 +123,9 @@ cdef int run(int op, Windows windows, cnp.ndarray source, cnp.ndarray target, cn
     job.rows = h.size if backward else h.out
     job.row_block = min(job.rows, 1 + ITEM_WORK // row_work)
     job.blocks = (job.rows + job.row_block - 1) // job.row_block if job.rows else 0
-    cdef Py_ssize_t items = source.shape[0] * job.blocks, item, first = 0, last
+    cdef Py_ssize_t items = job.images * job.blocks, item, first = 0, last
     cdef Py_ssize_t slice_items = 1 + SLICE_WORK // (row_work * job.row_block) if items else 1
-    cdef int threads = threads_for(<double>source.shape[0] * job.rows * row_work)
+    cdef int threads = threads_for(ELEMENT_WORK * <double>job.images * job.rows * row_work)
     while first < items:
         last = min(first + slice_items, items)
         with nogil:
@@ -137,7 +140,7 @@ cdef void run_item(const Job *job, Py_ssize_t item) noexcept nogil:
     """Block of rows `item % blocks` of image `item // blocks`."""
     cdef Py_ssize_t n = item // job.blocks, row0 = (item % job.blocks) * job.row_block
     job.run(&job.p, job.source + n * job.source_size * job.itemsize,
-            job.target + n * job.target_size * job.itemsize, job.index + n * job.index_size,
+            (job.images - n) * job.source_size, job.target + n * job.target_size * job.itemsize, job.index + n * job.index_size,
             row0, min(row0 + job.row_block, job.rows))
 
 

@@ -12,10 +12,10 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
 from .dense cimport (
-    MAX_DIMS, dense_copy, empty_in_order, empty_like, is_dense, is_plain, memory_order,
+    MAX_DIMS, dense_copy, empty_in_order, empty_like, is_dense, memory_order,
     same_layout, same_shape,
 )
-from .memory cimport Block, block
+from .memory cimport Block, block, is_plain
 from .threads cimport ELEMENT_WORK, threads_for
 
 cnp.import_array()

@@ -2,9 +2,9 @@
  *
  *   C[i, j] = init[i, j] + sum_{q < spans} sum_{p < length} A(q, p, i) * B(q, p, j)
  *
- * with A(q, p, i) = a[span[q] + p * a_step + row[i]], B(q, p, j) = b[b_span[q] + p * b_step + j]. Rows of A are
- * reached through a table of offsets and the inner dimension through a list of equally long
- * spans, so that one body serves
+ * with A(q, p, i) = a[span[q] + p * a_step + row[i]], B(q, p, j) = b[b_span[q] + p * b_step + j].
+ * Rows of A are reached through a table of offsets and the inner dimension through a list of
+ * equally long spans, so that one body serves
  *
  *   GEMM                  one span of K;         rows: i * lda
  *   conv forward          spans: kernel rows;    rows: pixels of the image
@@ -14,8 +14,8 @@
  *
  * init is C itself (accumulate), a bias (init_row all zero) or NULL (zero); its rows, like B's,
  * are read a panel's width at a time, while only `columns` of C are written. All offsets and steps
- * are in elements. A's and C's row offsets ascend; rows of C do not overlap. Sums over p and q run
- * in order.
+ * are in elements. C's row offsets ascend, and its rows do not overlap. Sums over p and q run in
+ * order.
  */
 #ifndef FASTNN_TILE_H
 #define FASTNN_TILE_H

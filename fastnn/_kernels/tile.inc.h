@@ -73,7 +73,8 @@ static inline void TILE_RUN(const tile_t *t, int rows, ptrdiff_t width)
 #undef TILE_FUNCTION
     const ptrdiff_t lanes = VEC_CAT(VLEN, DT);
     const int kind = width > lanes ? 0 : width == lanes ? 4 : 8;
-    const int near = t->row[rows - 1] - t->row[0] == rows - 1; /* A's rows are neighbours */
+    int near = 1; /* A's rows are neighbours */
+    for (int i = 1; i < rows; i++) near &= t->row[i] == t->row[0] + i;
     const int cut = t->spans * t->length > SUM_STEPS;
     tiles[(rows - 1) * KINDS + kind + 2 * near + cut](t);
 }

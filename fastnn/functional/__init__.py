@@ -5,22 +5,14 @@ and records its backward on the tape (``autograd.record``). A backward computes 
 those parents that require one, and no others. Backwards stand below the line they differentiate.
 """
 
-from .activation import (
-    elu,
-    leaky_relu,
-    log_softmax,
-    relu,
-    sigmoid,
-    softmax,
-    softplus,
-    tanh,
-)
+from .activation import elu, leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
 from .classification import cross_entropy, nll_loss
 from .conv import conv2d, fold, unfold
-from .dropout import dropout
+from .dropout import dropout, dropout1d, dropout2d
 from .linear import linear
 from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from .norm import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm
+from .pad import pad
 from .pool import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -33,13 +25,15 @@ from .pool import (
     max_pool1d,
     max_pool2d,
 )
+from .resize import interpolate
 from .shape import flatten, one_hot
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d",
     "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "conv2d", "cross_entropy", "dropout", "elu", "flatten",
-    "fold", "group_norm", "instance_norm", "l1_loss", "layer_norm", "leaky_relu", "linear",
-    "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool2d",
-    "mse_loss", "nll_loss", "one_hot", "relu", "sigmoid", "softmax", "softplus", "tanh", "unfold",
+    "binary_cross_entropy_with_logits", "conv2d", "cross_entropy", "dropout", "dropout1d",
+    "dropout2d", "elu", "flatten", "fold", "group_norm", "instance_norm", "interpolate", "l1_loss",
+    "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax", "lp_pool1d",
+    "lp_pool2d", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "one_hot", "pad", "relu",
+    "sigmoid", "softmax", "softplus", "tanh", "unfold",
 ]  # fmt: skip

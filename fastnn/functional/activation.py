@@ -6,7 +6,6 @@ import warnings
 from .. import kernels
 from ..autograd import as_tensor, record
 
-
 # Activations that other operations compute with their output, with their backwards in y.
 _BACKWARD = {
     "relu": kernels.relu_backward,

@@ -33,7 +33,7 @@ from .adaptive_pool import (
     adaptive_max_pool2d_backward,
 )
 from .conv import conv2d, conv2d_backward
-from .dropout import dropout, dropout_backward
+from .dropout import dropout, dropout_backward, dropout_channels, dropout_channels_backward
 from .elementwise import add, divide, multiply, negative, subtract
 from .im2col import col2im, im2col
 from .linalg import PackedMatrix, gemm, matmul, pack
@@ -48,6 +48,7 @@ from .norm import (
     local_response_norm_backward,
 )
 from .optim import adam_step, global_norm, sgd_step
+from .pad import pad, pad_backward
 from .pool import (
     avg_pool1d,
     avg_pool1d_backward,
@@ -59,6 +60,7 @@ from .pool import (
     max_pool2d_backward,
 )
 from .reduce import max, max_backward, mean, sum, sum_to
+from .resize import interpolate, interpolate_backward
 from .softmax import (
     log_softmax,
     log_softmax_backward,
@@ -74,12 +76,13 @@ __all__ = [
     "adaptive_max_pool1d_backward", "adaptive_max_pool2d", "adaptive_max_pool2d_backward", "add",
     "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
     "batch_norm_backward", "col2im", "conv2d", "conv2d_backward", "divide", "dropout",
-    "dropout_backward", "elu", "elu_backward", "exp", "exp_backward", "gemm", "global_norm",
-    "group_norm", "group_norm_backward", "im2col", "layer_norm", "layer_norm_backward",
-    "leaky_relu", "leaky_relu_backward", "local_response_norm", "local_response_norm_backward",
-    "log_softmax", "log_softmax_backward", "matmul", "max", "max_backward", "max_pool1d",
-    "max_pool1d_backward", "max_pool2d", "max_pool2d_backward", "mean", "multiply", "negative",
-    "pack", "relu", "relu_backward", "sgd_step", "sigmoid", "sigmoid_backward", "softmax",
+    "dropout_backward", "dropout_channels", "dropout_channels_backward", "elu", "elu_backward",
+    "exp", "exp_backward", "gemm", "global_norm", "group_norm", "group_norm_backward", "im2col",
+    "interpolate", "interpolate_backward", "layer_norm", "layer_norm_backward", "leaky_relu",
+    "leaky_relu_backward", "local_response_norm", "local_response_norm_backward", "log_softmax",
+    "log_softmax_backward", "matmul", "max", "max_backward", "max_pool1d", "max_pool1d_backward",
+    "max_pool2d", "max_pool2d_backward", "mean", "multiply", "negative", "pack", "pad",
+    "pad_backward", "relu", "relu_backward", "sgd_step", "sigmoid", "sigmoid_backward", "softmax",
     "softmax_backward", "softmax_cross_entropy", "softmax_cross_entropy_backward", "softplus",
     "softplus_backward", "subtract", "sum", "sum_to", "tanh", "tanh_backward",
 ]  # fmt: skip

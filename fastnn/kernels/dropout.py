@@ -6,6 +6,7 @@ import numpy as np
 
 from .._kernels import dropout as _dropout
 from . import _checks
+from .elementwise import multiply
 
 
 def dropout(x, p, *, seed):
@@ -26,6 +27,35 @@ def dropout(x, p, *, seed):
 def dropout_backward(dy, p, *, seed):
     """dx_i = dy_i / (1 - p) if u_i >= p, else 0 dy_i: y's mask, for the same p and seed."""
     return _drop("dropout_backward", "dy", dy, p, seed)
+
+
+def dropout_channels(x, p, *, seed):
+    """y[n,c] = x[n,c] / (1 - p) if u_nc >= p, else 0 x[n,c]
+
+    x (N, C, ...) of two or more dimensions: whole channels are dropped together (Tompson et al.
+    2015, CVPR). u is that of `dropout` for an array (N, C); p, seed and errors as there.
+    """
+    return _drop_channels("dropout_channels", "x", x, p, seed)
+
+
+def dropout_channels_backward(dy, p, *, seed):
+    """dx[n,c] = dy[n,c] / (1 - p) if u_nc >= p, else 0 dy[n,c]: y's mask, for the same p, seed."""
+    return _drop_channels("dropout_channels_backward", "dy", dy, p, seed)
+
+
+def _drop_channels(op, name, x, p, seed):
+    x = _checks.array(op, name, x)
+    if x.ndim < 2:
+        raise ValueError(f"{op}: {name} must have 2 dimensions or more, got shape {x.shape}")
+    factors = _drop(op, name, np.ones(x.shape[:2], x.dtype), p, seed)
+    pixels = np.moveaxis(x, 1, -1)
+    if x.ndim == 2 or not pixels.flags.c_contiguous:
+        return multiply(x, factors.reshape(*x.shape[:2], *(1,) * (x.ndim - 2)))
+    # Channels-last: the factors of a row of pixels, so that few channels are long rows too.
+    *rows, width, channels = pixels.shape
+    factors = np.tile(factors, width).reshape(x.shape[0], *(1,) * (x.ndim - 3), width * channels)
+    y = multiply(pixels.reshape(*rows, width * channels), factors)
+    return np.moveaxis(y.reshape(pixels.shape), -1, 1)
 
 
 def _drop(op, name, x, p, seed):

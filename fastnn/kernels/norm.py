@@ -284,9 +284,14 @@ def _is_images(x, normalised):
 
 def _images(x):
     """(N, C, ...) as (N, C, H, W)."""
-    if x.ndim == 4 or x is None:
+    if x.ndim == 4:
         return x
     return x.reshape(*x.shape[:2], 1, prod(x.shape[2:]))
+
+
+def _shaped_as(x, images):
+    """(N, C, H, W) as x; x's owner, not a view, where it can be."""
+    return images if images.ndim == x.ndim else images.reshape(x.shape)
 
 
 def _normalise(x, weight, bias, mean, var, fixed, eps, residual, relu):
@@ -294,7 +299,7 @@ def _normalise(x, weight, bias, mean, var, fixed, eps, residual, relu):
         return memory.empty_array(x.shape, x.dtype.num)
     residual = None if residual is None else _images(residual)
     y = _norm.normalise(_images(x), weight, bias, mean, var, fixed, eps, residual, relu)
-    return y.reshape(x.shape)
+    return _shaped_as(x, y)
 
 
 def _normalise_backward(dy, x, y, weight, bias, mean, var, fixed, eps, relu, needs):
@@ -311,8 +316,8 @@ def _normalise_backward(dy, x, y, weight, bias, mean, var, fixed, eps, relu, nee
     dweight = gradients[0].copy() if needs[1] else None
     dbias = gradients[1].copy() if needs[2] else None
     return (
-        dx.reshape(x.shape) if needs[0] else None, dweight, dbias,
-        None if y is None else dz.reshape(x.shape),
+        _shaped_as(x, dx) if needs[0] else None, dweight, dbias,
+        None if y is None else _shaped_as(x, dz),
     )  # fmt: skip
 
 
@@ -324,4 +329,4 @@ def _respond(op, dy, x, size, alpha, beta, k):
     if x.size == 0:
         return memory.empty_array(x.shape, x.dtype.num)
     dy = None if dy is None else _images(dy)
-    return _response.local_response_norm(dy, _images(x), size, alpha, beta, k).reshape(x.shape)
+    return _shaped_as(x, _response.local_response_norm(dy, _images(x), size, alpha, beta, k))

@@ -6,7 +6,7 @@ from .. import functional as F
 from .. import nn
 from ..autograd import cat
 from .initial import he_normal_
-from .recipe import Defaults, sgd_recipe
+from .recipe import Defaults, cosine_recipe, sgd
 
 GoogLeNetOutputs = namedtuple("GoogLeNetOutputs", ["logits", "aux_logits2", "aux_logits1"])
 
@@ -139,15 +139,16 @@ def googlenet_loss(output, target):
     return main + 0.3 * (aux1 + aux2)
 
 
-RECIPE = sgd_recipe(
+RECIPE = cosine_recipe(
     "GoogLeNet",
+    "SGD with momentum",
+    sgd(weight_decay=1e-4),
     size=224,
     defaults={
         "digits": Defaults(epochs=20, batch_size=32, lr=0.02, size=64),
         "mnist": Defaults(epochs=5, batch_size=64, lr=0.05, size=64),
         "folder": Defaults(epochs=60, batch_size=32, lr=0.02),
     },
-    weight_decay=1e-4,
     loss=googlenet_loss,
 )
 

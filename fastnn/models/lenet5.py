@@ -1,9 +1,9 @@
 """LeNet-5, in its modern form, and the recipe that trains it."""
 
-from .. import nn, optim
+from .. import nn
 from ..data import random_shift
 from .preparation import Preparation
-from .recipe import Defaults, Recipe, cosine
+from .recipe import Defaults, Recipe, adam, cosine
 
 
 class LeNet5(nn.Sequential):
@@ -38,10 +38,6 @@ class LeNet5(nn.Sequential):
         )
 
 
-def _optimizer(model, lr):
-    return optim.Adam(model.parameters(), lr=lr)
-
-
 # Chosen on training data alone (digits: 5-fold; MNIST: held-out images). The shifts matter most:
 # they stand in for the distortions of the paper's section III. Up to 2 of 28 pixels did better
 # than 1 (both sets) and 3 (digits, the only set where it was tried).
@@ -53,7 +49,7 @@ RECIPE = Recipe(
         "mnist": Defaults(epochs=15, batch_size=64, lr=2e-3),
         "folder": Defaults(epochs=60, batch_size=32, lr=2e-3),
     },
-    optimizer=_optimizer,
+    optimizer=adam,
     scheduler=cosine,
     augment=random_shift(2),
     summary="Adam, cosine schedule, random shifts of up to 2 pixels",

@@ -19,9 +19,9 @@ CONNECTIONS = (
 )  # fmt: skip
 
 
-def _uniform_(layer, fan_in):
+def _uniform_(fan_in, *parameters):
     """The paper's initial weights and biases: uniform in +-2.4 / fan in (appendix A)."""
-    for parameter in layer.parameters():
+    for parameter in parameters:
         nn.init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
 
 
@@ -43,7 +43,7 @@ class Subsampling(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(np.empty(channels, np.float32))
         self.bias = nn.Parameter(np.empty(channels, np.float32))
-        _uniform_(self, fan_in=4)
+        _uniform_(4, self.weight, self.bias)
 
     def forward(self, x):
         total = F.avg_pool2d(x, 2, divisor_override=1)
@@ -63,18 +63,17 @@ class PartialConv2d(nn.Module):
     def __init__(self, in_channels, connections, kernel_size):
         super().__init__()
         pairs = [(k, c) for k, seen in enumerate(connections) for c in seen]
-        self.outputs, self.inputs = (list(column) for column in zip(*pairs, strict=True))
+        self.at = tuple(np.array(pairs).T)
         self.shape = (kernel_size, kernel_size, in_channels, len(connections))
         self.weight = nn.Parameter(np.empty((len(pairs), kernel_size, kernel_size), np.float32))
         self.bias = nn.Parameter(np.empty(len(connections), np.float32))
-        fan_ins = kernel_size**2 * np.array([len(seen) for seen in connections])
-        _uniform_(self, fan_in=1)
-        self.weight.data /= fan_ins[self.outputs, None, None]
-        self.bias.data /= fan_ins
+        windows = np.split(self.weight.data, np.cumsum([len(seen) for seen in connections])[:-1])
+        for window, bias in zip(windows, self.bias.data.reshape(-1, 1), strict=True):
+            _uniform_(window.size, window, bias)
 
     def _dense(self):
         """The weight as conv2d takes it, (K, C, R, S), zero where nothing is connected."""
-        at = self.outputs, self.inputs
+        at = self.at
         dense = np.zeros(self.shape, self.weight.data.dtype).transpose(3, 2, 0, 1)
         dense[at] = self.weight.data
 
@@ -125,7 +124,7 @@ class LeNet5_1998(nn.Sequential):
             }
         )
         for name, fan_in in (("c1", 25 * in_channels), ("c5", 400), ("f6", 120), ("output", 84)):
-            _uniform_(getattr(self, name), fan_in)
+            _uniform_(fan_in, *getattr(self, name).parameters())
 
 
 RECIPE = replace(

@@ -8,14 +8,14 @@ import numpy as np
 from ..data import read_image
 
 _SPACE = rb"(?:\s|#[^\n]*\n)+"
-_PGM_HEADER = re.compile(rb"P5" + (_SPACE + rb"(\d+)") * 3 + rb"\s")
+_PNM_HEADER = re.compile(rb"P([56])" + (_SPACE + rb"(\d+)") * 3 + rb"\s")
 
 
 def read_picture(path, channels):
     """A picture file as (1, C, H, W), uint8 or (from .npy) as stored; C is 1 or 3.
 
-    .npy, (H, W), (H, W, C) or (C, H, W), and binary PGM need NumPy only; other kinds are read by
-    `data.read_image`. Raises ValueError, naming the file, for what is no picture.
+    .npy, (H, W), (H, W, C) or (C, H, W), and binary PGM and PPM need NumPy only; other kinds
+    are read by `data.read_image`. Raises ValueError, naming the file, for what is no picture.
     """
     path = os.fspath(path)
     with open(path, "rb") as file:
@@ -23,9 +23,9 @@ def read_picture(path, channels):
         if start == b"\x93NUMPY":
             file.seek(0)
             return _read_npy(path, file)
-        if start.startswith(b"P5"):
+        if start.startswith((b"P5", b"P6")):
             file.seek(0)
-            return _read_pgm(path, file.read())
+            return _read_pnm(path, file.read())
     return read_image(path, channels)[None]
 
 
@@ -50,24 +50,28 @@ def _read_npy(path, file):
     return image[None]
 
 
-def _read_pgm(path, data):
-    """Binary PGM: "P5", width, height, 255, one white space, the pixels; "#" starts a comment.
+def _read_pnm(path, data):
+    """Binary PGM (P5, grey) and PPM (P6, RGB): "P5", width, height, 255, one white space, the
+    pixels; "#" starts a comment.
 
-    Format: https://netpbm.sourceforge.net/doc/pgm.html
+    Format: https://netpbm.sourceforge.net/doc/pnm.html
     """
-    header = _PGM_HEADER.match(data)
-    width, height, peak = map(int, header.groups()) if header else (0, 0, 255)
+    header = _PNM_HEADER.match(data)
+    kind, width, height, peak = map(int, header.groups()) if header else (5, 0, 0, 255)
     if peak != 255:
-        raise ValueError(f"{path}: PGM pictures of 255 grey levels are read, this has {peak}")
-    size = width * height
+        raise ValueError(f"{path}: PGM and PPM pictures of 255 levels are read, this has {peak}")
+    channels = 1 if kind == 5 else 3
+    size = width * height * channels
     if not 0 < size <= len(data) - header.end():
-        raise ValueError(f"{path}: not a whole binary PGM picture")
-    return np.frombuffer(data, np.uint8, size, header.end()).reshape(1, 1, height, width)
+        raise ValueError(f"{path}: not a whole binary PGM or PPM picture")
+    pixels = np.frombuffer(data, np.uint8, size, header.end())
+    return pixels.reshape(1, height, width, channels).transpose(0, 3, 1, 2)
 
 
-def write_pgm(path, image):
-    """Write a grey picture (H, W), floats in [0, 1], as binary PGM."""
+def write_pnm(path, image):
+    """Write a picture (C, H, W), floats in [0, 1], as binary PGM (C = 1) or PPM (C = 3)."""
     pixels = np.rint(np.asarray(image) * 255).clip(0, 255).astype(np.uint8)
-    height, width = pixels.shape
+    channels, height, width = pixels.shape
     with open(path, "wb") as file:
-        file.write(b"P5\n%d %d\n255\n" % (width, height) + pixels.tobytes())
+        file.write(b"P%d\n%d %d\n255\n" % (5 if channels == 1 else 6, width, height))
+        file.write(pixels.transpose(1, 2, 0).tobytes())

@@ -64,13 +64,22 @@ def cosine(optimizer, epochs):
     return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
 
 
-def sgd_recipe(title, *, size, defaults, weight_decay, loss=None):
-    """The recipe of the networks after LeNet: SGD with momentum 0.9, `cosine`, and pictures, grey
-    or coloured as they come, shifted by up to a sixteenth of their side. size: of the input."""
+def adam(model, lr):
+    return optim.Adam(model.parameters(), lr=lr)
+
+
+def sgd(weight_decay):
+    """SGD with momentum 0.9, as a Recipe's optimizer."""
 
     def optimizer(model, lr):
         return optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=weight_decay)
 
+    return optimizer
+
+
+def cosine_recipe(title, optimizer_name, optimizer, *, size, defaults, loss=None):
+    """The recipe of the networks after LeNet: `cosine`, and pictures of size x size, grey or
+    coloured as they come, shifted by up to a sixteenth of their side."""
     return Recipe(
         title=title,
         preparation=Preparation(size=(size, size), channels=None),
@@ -78,7 +87,7 @@ def sgd_recipe(title, *, size, defaults, weight_decay, loss=None):
         optimizer=optimizer,
         scheduler=cosine,
         augment=_shift_by_a_sixteenth,
-        summary="SGD with momentum, cosine schedule, random shifts of up to a sixteenth",
+        summary=f"{optimizer_name}, cosine schedule, random shifts of up to a sixteenth",
         loss=loss,
     )
 

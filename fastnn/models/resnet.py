@@ -7,9 +7,9 @@ import numpy as np
 
 from .. import functional as F
 from .. import nn
-from ..autograd import cat
+from ..autograd import as_tensor, cat
 from .initial import he_normal_
-from .recipe import Defaults, sgd_recipe
+from .recipe import Defaults, cosine_recipe, sgd
 
 SHORTCUTS = ("projection", "padding", None)
 
@@ -44,12 +44,12 @@ class _Block(nn.Module):
 def _padded(x, channels, stride):
     """Every stride-th pixel of x, zeros for channels beyond x's: (N, C, H, W) ->
     (N, channels, ceil(H / stride), ceil(W / stride))."""
-    if stride != 1:
-        x = F.avg_pool2d(x, 1, stride)  # of one pixel
+    x = as_tensor(x) if stride == 1 else F.avg_pool2d(x, 1, stride)  # of one pixel
     n, c, h, w = x.shape
     if c == channels:
         return x
-    return cat([x, np.broadcast_to(x.data.dtype.type(0), (n, channels - c, h, w))], 1)
+    zeros = np.zeros((n, h, w, channels - c), x.dtype).transpose(0, 3, 1, 2)
+    return cat([x, zeros], 1)
 
 
 class BasicBlock(_Block):
@@ -174,15 +174,16 @@ def plain34(num_classes=1000, in_channels=3, width=64):
     return resnet34(num_classes, in_channels, width=width, shortcut=None)
 
 
-RECIPE = sgd_recipe(
+RECIPE = cosine_recipe(
     "ResNet",
+    "SGD with momentum",
+    sgd(weight_decay=1e-4),  # the paper's
     size=224,
     defaults={
         "digits": Defaults(epochs=20, batch_size=32, lr=0.02, size=64),
         "mnist": Defaults(epochs=5, batch_size=64, lr=0.05, size=64),
         "folder": Defaults(epochs=60, batch_size=32, lr=0.02),
     },
-    weight_decay=1e-4,  # the paper's
 )
 
 MODELS = {

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from .. import nn
 from .initial import he_normal_
-from .recipe import Defaults, sgd_recipe
+from .recipe import Defaults, cosine_recipe, sgd
 from .resnet import SHORTCUTS, BasicBlock, stage
 
 
@@ -87,15 +87,16 @@ def plain56(num_classes=10, in_channels=3, width=16):
     return resnet56(num_classes, in_channels, width=width, shortcut=None)
 
 
-RECIPE = sgd_recipe(
+RECIPE = cosine_recipe(
     "ResNet",
+    "SGD with momentum",
+    sgd(weight_decay=1e-4),  # the paper's
     size=32,
     defaults={
         "digits": Defaults(epochs=30, batch_size=32, lr=0.05),
         "mnist": Defaults(epochs=5, batch_size=64, lr=0.05),
         "folder": Defaults(epochs=60, batch_size=32, lr=0.05),
     },
-    weight_decay=1e-4,  # the paper's
 )
 
 MODELS = {

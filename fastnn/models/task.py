@@ -18,7 +18,7 @@ class Task:
     train        (pixels in [0, 1], labels): not standardized, so that augmentation comes first
     validation   (inputs, labels)
     test         (inputs, labels)
-    example      (picture (H, W) in [0, 1], label): a test picture, as it came
+    example      (picture (C, H, W) in [0, 1], label): a test picture, as it came
     split        where validation and test pictures come from, in words
     preparation  with the training pixels' mean and standard deviation
     """
@@ -78,7 +78,7 @@ def load_task(data, preparation):
     pixels = preparation.pixels(images)
     preparation = preparation.fitted(pixels[kept])
     middle = len(test) // 2
-    picture = unit_pixels(test.arrays[0][middle]).mean(axis=0)
+    picture = unit_pixels(test.arrays[0][middle])
     return Task(
         name=name,
         classes=train.classes,

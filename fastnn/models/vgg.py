@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from .. import nn
-from .initial import he_normal_
-from .recipe import Defaults, sgd_recipe
+from .initial import he_normal_, normal_linear_
+from .recipe import Defaults, adam, cosine_recipe
 
 # Convolutions of 3 x 3 in each of the five stages; columns A, B, D and E of the paper's table 1.
 _DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
@@ -23,7 +23,7 @@ class VGG(nn.Module):
 
     Simonyan, Zisserman, "Very deep convolutional networks for large-scale image recognition",
     2015, arXiv:1409.1556. Adaptive pooling lets pictures have other sizes than 224 x 224. The
-    paper starts the deep nets from a trained shallow one; here all start as `he_normal_` does.
+    paper starts the deep nets from a trained shallow one; here all start with weights of `initial`.
     """
 
     def __init__(self, depth, num_classes=1000, in_channels=3, *, batch_norm=False, dropout=0.5):
@@ -42,10 +42,7 @@ class VGG(nn.Module):
             nn.Linear(4096, num_classes),
         )
         he_normal_(self)
-        for layer in self.classifier:
-            if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
+        normal_linear_(self)
 
     def forward(self, x):
         x = self.avgpool(self.features(x))
@@ -105,15 +102,17 @@ def vgg19_bn(num_classes=1000, in_channels=3, dropout=0.5):
     return VGG(19, num_classes, in_channels, batch_norm=True, dropout=dropout)
 
 
-RECIPE = sgd_recipe(
+# Adam, as for AlexNet: without normalisation SGD takes long to leave the start.
+RECIPE = cosine_recipe(
     "VGG",
+    "Adam",
+    adam,
     size=224,
     defaults={
-        "digits": Defaults(epochs=20, batch_size=32, lr=0.01, size=32),
-        "mnist": Defaults(epochs=5, batch_size=64, lr=0.01, size=32),
-        "folder": Defaults(epochs=60, batch_size=32, lr=0.01),
+        "digits": Defaults(epochs=20, batch_size=32, lr=1e-4, size=32),
+        "mnist": Defaults(epochs=5, batch_size=64, lr=1e-4, size=32),
+        "folder": Defaults(epochs=60, batch_size=32, lr=1e-4),
     },
-    weight_decay=5e-4,  # the paper's
 )
 
 MODELS = {

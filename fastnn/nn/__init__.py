@@ -7,7 +7,7 @@ from . import init, utils
 from .activation import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv2d
-from .dropout import Dropout
+from .dropout import Dropout, Dropout1d, Dropout2d
 from .linear import Linear
 from .loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from .module import Module, Parameter
@@ -19,6 +19,16 @@ from .norm import (
     InstanceNorm2d,
     LayerNorm,
     LocalResponseNorm,
+)
+from .pad import (
+    ConstantPad1d,
+    ConstantPad2d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ZeroPad1d,
+    ZeroPad2d,
 )
 from .pool import (
     AdaptiveAvgPool1d,
@@ -32,6 +42,7 @@ from .pool import (
     MaxPool1d,
     MaxPool2d,
 )
+from .resize import Upsample
 from .shape import Flatten, Identity
 
 # `import fastnn.nn.functional as F`, as PyTorch users write it.
@@ -40,9 +51,11 @@ _sys.modules[__name__ + ".functional"] = functional
 __all__ = [
     "ELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
     "AvgPool1d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d",
-    "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten", "GroupNorm", "Identity", "InstanceNorm1d",
-    "InstanceNorm2d", "L1Loss", "LPPool1d", "LPPool2d", "LayerNorm", "LeakyReLU", "Linear",
-    "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleDict",
-    "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Softplus",
-    "Tanh", "functional", "init", "utils",
+    "ConstantPad1d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Dropout1d",
+    "Dropout2d", "Flatten", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss",
+    "LPPool1d", "LPPool2d", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax",
+    "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss",
+    "Parameter", "ReLU", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d",
+    "ReplicationPad2d", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample",
+    "ZeroPad1d", "ZeroPad2d", "functional", "init", "utils",
 ]  # fmt: skip

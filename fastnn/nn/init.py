@@ -5,11 +5,15 @@ Random ones draw float64 numbers from ``fastnn.random.generator()``, or the
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
 from .. import random
 from ..autograd import Tensor
+
+
+_DRAWN = 2**18  # numbers drawn at a time
 
 
 def _array(op, tensor):
@@ -22,17 +26,25 @@ def _array(op, tensor):
     return array
 
 
+def _fill(array, draw):
+    """array[...] = draw(array.shape), some rows at a time: the same numbers, which come in C order,
+    without a float64 copy of a large array."""
+    rows = max(1, _DRAWN // max(1, math.prod(array.shape[1:])))
+    for block in np.split(array, range(rows, len(array), rows)) if array.ndim else [array]:
+        block[...] = draw(block.shape)
+
+
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
     """Uniform in [a, b)."""
     array = _array("uniform_", tensor)
-    array[...] = (generator or random.generator()).uniform(a, b, array.shape)
+    _fill(array, partial((generator or random.generator()).uniform, a, b))
     return tensor
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
     """Normal with this mean and standard deviation."""
     array = _array("normal_", tensor)
-    array[...] = (generator or random.generator()).normal(mean, std, array.shape)
+    _fill(array, partial((generator or random.generator()).normal, mean, std))
     return tensor
 
 

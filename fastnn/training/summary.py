@@ -33,13 +33,18 @@ def _elementwise_flops(layer, x, y):
     return prod(y)
 
 
+def _norm_flops(layer, x, y):
+    return 2 * prod(y)
+
+
 def _no_flops(layer, x, y):
     return 0
 
 
 # FLOPs of one sample's forward pass: (layer, input shape, output shape) -> int. A multiply-add
 # counts 2; adding the bias starts the sum and counts nothing; one comparison or addition a window
-# element in pooling; one operation an element in an activation, however it is computed.
+# element in pooling; one operation an element in an activation, however it is computed; one
+# multiply-add an element in a normalisation, without its statistics.
 FLOPS = {
     "Linear": _linear_flops,
     "Conv2d": _conv_flops,
@@ -51,6 +56,13 @@ FLOPS = {
     **dict.fromkeys(
         ("ReLU", "LeakyReLU", "ELU", "Sigmoid", "Tanh", "Softplus", "Softmax", "LogSoftmax"),
         _elementwise_flops,
+    ),
+    **dict.fromkeys(
+        (
+            "BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d",
+            "LayerNorm",
+        ),
+        _norm_flops,
     ),
     **dict.fromkeys(("Flatten", "Dropout", "Identity"), _no_flops),
 }

@@ -25,3 +25,13 @@ def dropout(x, p, *, seed):
 
 def dropout_backward(dy, p, *, seed):  # y = x * mask / (1 - p)
     return dropout(dy, p, seed=seed)
+
+
+def dropout_channels(x, p, *, seed):
+    x = f64(x)
+    factors = dropout(np.ones(x.shape[:2]), p, seed=seed)
+    return x * factors.reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
+
+
+def dropout_channels_backward(dy, p, *, seed):  # y[n,c] = x[n,c] * mask[n,c] / (1 - p)
+    return dropout_channels(dy, p, seed=seed)

@@ -11,15 +11,20 @@ def _by_channel(a, x, default):
     return a.reshape(-1, *[1] * (x.ndim - 2))
 
 
+def _mean(x, axes):
+    """Over these axes, kept with length 1; of nothing it is 0 / 0."""
+    total = np.sum(x, axes, keepdims=True)
+    return total / np.prod(np.take(x.shape, axes))
+
+
 def _moments(x, axes):
-    mean = np.mean(x, axes, keepdims=True)
-    return mean, np.mean((x - mean) ** 2, axes, keepdims=True)
+    mean = _mean(x, axes)
+    return mean, _mean((x - mean) ** 2, axes)
 
 
 def _normalise_backward(g, xhat, std, axes):
     """dx, where the statistics over `axes` are x's own"""  # xhat = (x - mean(x)) / std(x)
-    own = np.mean(g, axes, keepdims=True) + xhat * np.mean(g * xhat, axes, keepdims=True)
-    return (g - own) / std
+    return (g - _mean(g, axes) - xhat * _mean(g * xhat, axes)) / std
 
 
 def _wanted(gradients, needs):
@@ -104,26 +109,20 @@ def layer_norm_backward(dy, x, mean, var, weight=None, *, eps=1e-5, needs=(True,
     return _wanted((dx, np.sum(dy * xhat, others), np.sum(dy, others)), needs)
 
 
-def _window(size, channels):
-    """(C, C): whether channel j is in the window of channel c"""
-    c, j = np.arange(channels)[:, None], np.arange(channels)
-    return ((c - size // 2 <= j) & (j <= c + (size - 1) // 2)).astype(np.float64)
-
-
-def _denominator(x, size, alpha, k):
-    """d, and the windows' (C, C)"""
-    w = _window(size, x.shape[1])
-    return k + alpha / size * np.einsum("cj,nj...->nc...", w, x**2), w
+def _around(a, before, after):
+    """The sums of a's channels c - before, ..., c + after."""
+    channels = range(a.shape[1])
+    return np.stack([a[:, max(0, c - before) : c + after + 1].sum(1) for c in channels], 1)
 
 
 def local_response_norm(x, size, *, alpha=1e-4, beta=0.75, k=1.0):
     x = f64(x)
-    d, _ = _denominator(x, size, alpha, k)
+    d = k + alpha / size * _around(x**2, size // 2, (size - 1) // 2)
     return x * d**-beta
 
 
 def local_response_norm_backward(dy, x, size, *, alpha=1e-4, beta=0.75, k=1.0):  # y = x d^-beta
     dy, x = f64(dy), f64(x)
-    d, w = _denominator(x, size, alpha, k)
-    through_d = np.einsum("jc,nj...->nc...", w, dy * x * d ** (-beta - 1))
+    d = k + alpha / size * _around(x**2, size // 2, (size - 1) // 2)
+    through_d = _around(dy * x * d ** (-beta - 1), (size - 1) // 2, size // 2)
     return dy * d**-beta - 2 * alpha * beta / size * x * through_d
