@@ -24,12 +24,12 @@ KERNELS = {
 }
 
 
-def load_photo(height, width):
-    """A part of the photo, (3, 1, H, W) in [0, 1]: colours as images, because each is filtered by
-    itself."""
+def load_photo():
+    """A part of the photo, (3, 1, 180, 260) in [0, 1]: colours as images, because each is filtered
+    by itself."""
     from sklearn.datasets import load_sample_image
 
-    photo = load_sample_image("china.jpg")[90 : 90 + height, 100 : 100 + width]
+    photo = load_sample_image("china.jpg")[90:270, 100:360]
     return photo.transpose(2, 0, 1)[:, None].astype(np.float32) / 255
 
 
@@ -42,8 +42,7 @@ def apply(kernel, photo):
 
 def main(argv=None):
     arguments = options(__doc__, argv)
-    height, width = (40, 60) if arguments.quick else (180, 260)
-    photo = load_photo(height, width)
+    photo = load_photo()
     results = {}
     picture = figure(7.6, 3.2, "Kernels made by hand")
     panels = picture.subplots(2, 4).ravel()

@@ -4,8 +4,8 @@ overfitting").
 
 Networks of two hidden layers of 128, 512 or 1,024 ReLUs learn from 3,000 images, with and without
 dropout: a fifth of the inputs and half of the hidden units are left out. So few images are soon
-known by heart: without dropout the test error stands still when all of them are classified
-rightly, with it it goes on falling, at every width.
+known by heart: without dropout the test error then stands still, with it it goes on falling, and
+ends lower at every width.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ def main(argv=None):
     (images, labels), test = mnist()
     data = images[: arguments.images], labels[: arguments.images]
     if arguments.quick:
-        test = tuple(part[::5] for part in test)
+        test = tuple(part[::10] for part in test)
     widths = (64, 512) if arguments.quick else (128, 512, 1024)
 
     results = {}
