@@ -32,7 +32,9 @@ from .config import (
 from .random import manual_seed
 
 # Loaded on first use, so that `import fastnn` stays quick.
-_LAZY_MODULES = ("checkpoint", "cli", "data", "functional", "models", "nn", "optim", "training")
+_LAZY_MODULES = (
+    "checkpoint", "cli", "data", "functional", "models", "nn", "optim", "training", "viz",
+)  # fmt: skip
 _LAZY_NAMES = {
     "save": "checkpoint",
     "load": "checkpoint",

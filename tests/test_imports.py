@@ -12,7 +12,7 @@ import fastnn
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"models"},
+    {"models", "viz"},
     {"training"},
     {"data", "nn", "optim"},
     {"functional"},
@@ -97,7 +97,7 @@ UNWANTED = [
     "argparse", "csv", "decimal", "gzip", "json", "logging", "matplotlib", "multiprocessing",
     "numpy.random", "PIL", "pooch", "sklearn", "sqlite3", "tqdm", "torch", "unittest",
 ]  # fmt: skip
-LAZY = ["cli", "data", "functional", "models", "nn", "optim", "training"]
+LAZY = ["cli", "data", "functional", "models", "nn", "optim", "training", "viz"]
 
 
 def loaded_by(code):

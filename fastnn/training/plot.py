@@ -1,6 +1,23 @@
 """`plot_history`: loss and metrics over the epochs, as a picture."""
 
-_TRAIN, _VALIDATION, _INK, _GRID = "#9aa5b1", "#1565c0", "#2b2f33", "#e4e7ea"
+INK = "#2b2f33"  # texts
+TITLE = {"x": 0.01, "ha": "left", "fontsize": 12, "fontweight": "bold", "color": INK}
+_TRAIN, _VALIDATION, _GRID = "#9aa5b1", "#1565c0", "#e4e7ea"
+
+
+def new_figure(op, figsize, *, dpi=144, title=None):
+    """An empty matplotlib Figure, drawn off screen: without pyplot, so that figures of the caller
+    are left alone. Raises ImportError naming `op` and the extra where matplotlib is missing."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(f"{op} needs matplotlib: pip install 'fastnn[plot]'") from None
+    figure = Figure(figsize=figsize, dpi=dpi, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, **TITLE)
+    return figure
 
 
 def plot_history(history, path, *, title=None, kept=None, dpi=144):
@@ -8,25 +25,15 @@ def plot_history(history, path, *, title=None, kept=None, dpi=144):
 
     history: what `fit` returned. The file's ending chooses the format (png, svg, pdf).
     kept: the (1-based) epoch whose parameters were kept, marked in both; None marks the best of
-    each. Needs matplotlib; draws off screen, without pyplot, so that figures of the caller are
-    left alone. Raises ImportError naming the extra where matplotlib is missing.
+    each. Draws off screen. Raises ImportError naming the extra where matplotlib is missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError("plot_history needs matplotlib: pip install 'fastnn[plot]'") from None
-
     if not history.get("loss"):
         raise ValueError("plot_history: the history is empty")
     names = [n for n in history if n != "lr" and not n.startswith("val_")]
     names = ["loss", *[n for n in names if n != "loss"][:1]]
-    figure = Figure(figsize=(4.6 * len(names), 3.6), dpi=dpi, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure("plot_history", (4.6 * len(names), 3.6), dpi=dpi, title=title)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         _panel(axes, history, name, kept)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=_INK)
     figure.savefig(path, facecolor="white")
 
 
@@ -66,14 +73,14 @@ def _panel(axes, history, name, kept):
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_title(name.replace("_", " "), loc="left", fontsize=11, color=_INK)
+    axes.set_title(name.replace("_", " "), loc="left", fontsize=11, color=INK)
     axes.set_xlim(0.5, len(values) + 0.5)
-    axes.set_xlabel("epoch", color=_INK)
+    axes.set_xlabel("epoch", color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(_TRAIN)
-    axes.tick_params(length=0, colors=_INK, labelsize=9)
-    axes.legend(frameon=False, fontsize=9, labelcolor=_INK,
+    axes.tick_params(length=0, colors=INK, labelsize=9)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK,
                 loc="lower right" if rises else "upper right")  # fmt: skip

@@ -1,0 +1,122 @@
+"""docs/examples: every script runs with --quick and shows what it says it shows."""
+
+import importlib.util
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "docs" / "examples"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
+
+needs_mnist = pytest.mark.skipif(
+    not Path(os.environ.get("FASTNN_DATA", "nowhere"), "mnist").is_dir(),
+    reason="MNIST is not in $FASTNN_DATA/mnist; fastnn.data.load_mnist() downloads it (pooch)",
+)
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch):
+    """example(name): run the script's main with --quick, check its pictures; its results."""
+    pytest.importorskip("matplotlib")
+    Image = pytest.importorskip("PIL.Image")
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.delitem(sys.modules, "_example", raising=False)
+
+    def run(name, *options):
+        spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        results = module.main(["--quick", "--out", str(tmp_path), *options])
+        drawn = sorted(path.name for path in tmp_path.iterdir())
+        assert drawn == pictures_of(name)
+        for picture in drawn:
+            with Image.open(tmp_path / picture) as image:
+                assert min(image.size) > 200 and len(image.convert("RGB").getcolors(1 << 20)) > 20
+        return results
+
+    return run
+
+
+def pictures_of(name):
+    return sorted(path.name for path in FOLDER.glob(f"{name}*.png"))
+
+
+# -- the folder ------------------------------------------------------------------------------------
+
+
+def test_every_script_has_a_row_in_the_table_and_small_pictures():
+    rows = re.findall(r"^\| \[(\w+)\.py\]\(\w+\.py\) \|", (FOLDER / "README.md").read_text(), re.M)
+    assert sorted(rows) == SCRIPTS
+    for name in SCRIPTS:
+        assert pictures_of(name)
+    for picture in FOLDER.glob("*.png"):
+        assert picture.stat().st_size < 150_000
+
+
+def test_every_script_is_tested():
+    assert {f"test_{name}" for name in SCRIPTS} <= set(globals())
+
+
+# -- the scripts -----------------------------------------------------------------------------------
+
+
+@needs_mnist
+def test_batch_norm_mnist(example):
+    results = example("batch_norm_mnist")
+    assert results["with"]["accuracy"] > 0.85 > results["without"]["accuracy"]
+    assert results["with"]["travel"] < results["without"]["travel"] / 2
+
+
+def test_convolution_arithmetic(example, capsys):
+    results = example("convolution_arithmetic")
+    shapes = [shape for shape, _ in results["layers"]]
+    # 7x7 with 3x3 -> 5x5, with stride 2 -> 3x3; 10x10 -> 8x8; 32x32x3 with six 5x5 -> 28x28x6
+    assert {(1, 5, 5), (1, 3, 3), (1, 8, 8), (6, 28, 28)} <= set(shapes)
+    assert results["fields"] == [3, 5, 7, 7, 7, 15, 16]
+    assert re.search(r"32x32x3 +6 of 5x5x3 +1 +0 +28x28x6 +456\n", capsys.readouterr().out)
+
+
+def test_convolution_kernels(example):
+    pytest.importorskip("sklearn")
+    results = example("convolution_kernels")
+    photo = results.pop("photo")["mean"]
+    contrast = {name: result["std"] for name, result in results.items()}
+    for name, result in results.items():
+        keeps_brightness = "edges" not in name
+        assert result["sum"] == pytest.approx(1.0 if keeps_brightness else 0.0)
+        assert result["mean"] == pytest.approx(photo if keeps_brightness else 0, abs=0.05)
+    assert contrast["box blur, 5 x 5"] < contrast["identity"] < contrast["sharpen"]
+    assert contrast["box blur, 5 x 5"] < contrast["Gaussian blur, 5 x 5"] < contrast["identity"]
+
+
+@needs_mnist
+def test_dropout_mnist(example):
+    results = example("dropout_mnist")
+    for width in (64, 512):
+        assert results[width, False]["train"] < results[width, True]["train"]
+    assert results[512, True]["test"] < results[512, False]["test"]
+
+
+@needs_mnist
+def test_look_inside_lenet5(example):
+    assert example("look_inside_lenet5")["accuracy"] > 0.85
+
+
+@needs_mnist
+def test_residual_depth(example):
+    errors = example("residual_depth")
+    assert errors["plain-34"] > 1.2 * errors["plain-18"]
+    assert errors["residual-34"] < 0.75 * errors["plain-34"]
+    assert errors["residual-18"] < errors["plain-18"]
+
+
+@needs_mnist
+def test_seeds_repeat_and_differ(example):
+    first, again, other = (
+        example("residual_depth", "--steps", "3", "--width", "4", "--seed", seed)
+        for seed in ("1", "1", "2")
+    )
+    assert first == again != other
