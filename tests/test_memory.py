@@ -1,6 +1,5 @@
 """Memory does not grow with training, and the block cache keeps to its rules."""
 
-import ctypes
 import gc
 import os
 import threading
@@ -33,13 +32,6 @@ def resident():
     gc.collect()
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def give_back_the_heap():
-    """What earlier tests freed must not serve, resident already, as the block of this one."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:  # glibc
-        trim(0)
 
 
 def block(nbytes):
@@ -151,7 +143,6 @@ def test_empty_cache():
 @needs_proc
 def test_empty_cache_gives_memory_back():
     fastnn.empty_cache()
-    give_back_the_heap()
     before = resident()
     a = block(64 * MIB)
     a[...] = 1

@@ -19,6 +19,9 @@ cdef extern from *:
     #if defined(__linux__)
     #include <sys/mman.h>
     #endif
+    #if defined(__GLIBC__)
+    #include <malloc.h>
+    #endif
     #define FASTNN_LARGE_PAGE ((size_t)1 << 21)
     static void *fastnn_allocate(size_t nbytes)
     {
@@ -30,8 +33,16 @@ cdef extern from *:
     #endif
         return data;
     }
+    /* What was freed in the middle of the C library's heap goes back to the system too. */
+    static void fastnn_trim(void)
+    {
+    #if defined(__GLIBC__)
+        malloc_trim(0);
+    #endif
+    }
     """
     void *fastnn_allocate(size_t nbytes)
+    void fastnn_trim()
 
 cdef enum:
     SMALL = 4096  # arrays below come from NumPy, whose own small-block cache is quicker to reach
@@ -147,6 +158,7 @@ def empty_cache():
         while free_count[c]:
             free_count[c] -= 1
             free(free_blocks[c][free_count[c]])
+    fastnn_trim()
     cached_bytes = 0
     return given_back
 
