@@ -1,11 +1,13 @@
 """Plain against residual networks of 18 and 34 layers, after He et al. 2015, figure 4
 (arXiv:1512.03385): training error by step.
 
-A plain network of 34 layers learns worse than one of 18, although it could represent whatever
-that one can. Shortcuts around every two layers, without any parameters of their own (option A),
-turn that round: the residual network of 34 layers trains as well as that of 18, and its error is
-far below the plain one's. The networks are the paper's, a quarter as wide, on MNIST in a frame of
-32 x 32, with the paper's optimiser: SGD with momentum 0.9 and weight decay 1e-4.
+A plain network of 34 layers learns much worse than one of 18, although it could represent
+whatever that one can. Shortcuts around every two layers, without any parameters of their own
+(option A), take nearly all of that away: the residual network of 34 layers ends with a fraction of
+the plain one's training error. (It stays above the residual one of 18 layers here; in the paper,
+with a hundred times as many steps on ImageNet, it ends below it.) The networks are the paper's, a
+quarter as wide, on MNIST in a frame of 32 x 32, with the paper's optimiser, SGD with momentum 0.9
+and weight decay 1e-4, its rate falling along a cosine.
 """
 
 import time
