@@ -31,7 +31,7 @@ SECTIONS = (
     "import",
 )  # fmt: skip
 ONE_PROCESS = ("ops", "peak", "import")  # one thread by nature: measured with the first number only
-SECONDS, QUICK_SECONDS = 1.5, 0.2  # for a row, all its implementations together
+SECONDS, QUICK_SECONDS = 2.5, 0.2  # for a row, all its implementations together
 
 
 def main():

@@ -19,11 +19,11 @@ from libc.string cimport memcpy
 
 from .gemv cimport gemv, gemv_fits
 from .memory cimport Block, block, empty
-from .pack cimport pack_panel
+from .pack cimport pack_panel, pack_panels
 from .threads cimport threads_for
 from .tile cimport (
-    TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, padded_columns, panel_width, tile_run,
-    tile_t, wide_panel,
+    GEMM_GROUP_TILES, GEMM_KC_BYTES, TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div,
+    padded_columns, panel_width, tile_run, tile_t, wide_panel,
 )
 from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
@@ -33,15 +33,12 @@ cdef extern from "openmp.h" nogil:
     int omp_get_thread_num()
 
 cdef enum:
-    KC_BYTES = 3072        # of B's column in one block: a panel of KC x 32 floats is 96 KiB, in L2
     NC = 3072              # columns in one slice (whole panels): KC x NC floats of packed B are 9 MiB, in L3
-    GROUP_TILES = 12       # row tiles in one item: 168 rows x KC floats are half a MiB, in L2
+    TOGETHER = 4           # panels of B packed at a time
     SLICE_GROUPS = 4       # groups in one slice: between slices Ctrl-C is answered
     FEW_PANELS = 2         # B this narrow: A is read where it lies
-    FEW_TILES = 2          # A this low: B is read where it lies; and so is
-    SOME_TILES = 5         # for an A this low
-    L3_BYTES = 8388608     # a B of this size (last-level cache),
-    L1_BYTES = 32768       # for any A a B of this size (first-level cache)
+    FEW_TILES = 2          # A this low: it is read where it lies
+    L1_BYTES = 32768       # B this small (first-level cache): likewise, and where A is one tile high
 
 cdef struct Operand:      # a strided matrix; strides in elements
     const void *data
@@ -51,9 +48,9 @@ cdef struct Slice:        # one slice: C[m, n] += A[m, k] B[k, n]
     Py_ssize_t m, n, k
     Operand a, b          # as given
     void *a_pack          # NULL: read A where it lies
-    void *b_pack          # panels; with b_in_place only the last, if that is ragged
-    bint b_in_place
-    bint at_once          # A panel of B is used once, by who packs it: one of each thread's own
+    void *b_pack          # panels
+    bint at_once          # who multiplies by panels of B packs them, to memory of the thread's own
+    bint b_in_place       # B is read where it lies but for the last panel, if that is ragged
     bint b_packed         # B came as a PackedMatrix, or an earlier slice of rows packed it
     void *c
     Py_ssize_t ldc
@@ -61,6 +58,7 @@ cdef struct Slice:        # one slice: C[m, n] += A[m, k] B[k, n]
     bint accumulate       # C already holds the blocks of k before this one
     int activation        # ACT_NONE until the last block of k
     Py_ssize_t tiles, panels
+    int nt
 
 
 cdef inline Py_ssize_t tile_begin(Py_ssize_t t, Py_ssize_t tiles, Py_ssize_t m) noexcept nogil:
@@ -73,32 +71,31 @@ cdef inline Py_ssize_t packed_rows(size_t itemsize) noexcept nogil:
     return ceil_div(TILE_ROWS * itemsize, VEC_BYTES) * VEC_BYTES // itemsize
 
 
-cdef inline floating *packed_panel(Slice *s, Py_ssize_t panel, floating *_) noexcept nogil:
-    """Where a packed panel of B lies."""
+cdef inline floating *packed_panel(Slice *s, Py_ssize_t panel, Py_ssize_t panel0,
+                                   floating *_) noexcept nogil:
+    """Where a packed panel of B lies; panel0: the first of the chunk that is packed at once."""
     cdef Py_ssize_t size = wide_panel(sizeof(floating)) * s.k
-    if s.b_in_place:
-        panel = 0
-    elif s.at_once:
-        panel = omp_get_thread_num()
+    if s.at_once:
+        panel += omp_get_thread_num() * TOGETHER - panel0
     return <floating *>s.b_pack + panel * size
 
 
-cdef void pack_item(Slice *s, Py_ssize_t item, floating *_) noexcept nogil:
-    """Pack panel `item` of B, or tile `item - panels` of A."""
-    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j, columns
-    cdef Py_ssize_t tile = item - s.panels, r0
-    if tile < 0:
-        j = item * wide
-        columns = min(wide, s.n - j)
-        pack_panel(<const floating *>s.b.data + j * s.b.cs, s.b.rs, s.b.cs, s.k,
-                             columns, panel_width(columns, sizeof(floating)),
-                             packed_panel[floating](s, item, NULL))
-    else:
-        r0 = tile_begin(tile, s.tiles, s.m)
-        wide = packed_rows(sizeof(floating))
-        pack_panel(<const floating *>s.a.data + r0 * s.a.rs, s.a.cs, s.a.rs, s.k,
-                             tile_begin(tile + 1, s.tiles, s.m) - r0, wide,
-                             <floating *>s.a_pack + tile * wide * s.k)
+cdef void pack_b(Slice *s, Py_ssize_t panel0, Py_ssize_t begin, Py_ssize_t end,
+                 floating *_) noexcept nogil:
+    """Pack panels [begin, end) of B, of the chunk from panel0 on."""
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j = begin * wide
+    cdef Py_ssize_t columns = min(s.n, end * wide) - j
+    cdef Py_ssize_t last = columns - (end - begin - 1) * wide
+    pack_panels(<const floating *>s.b.data + j * s.b.cs, s.b.rs, s.b.cs, s.k, columns,
+                panel_width(last, sizeof(floating)), packed_panel[floating](s, begin, panel0, NULL))
+
+
+cdef void pack_a(Slice *s, Py_ssize_t tile, floating *_) noexcept nogil:
+    """Pack a tile's rows of A."""
+    cdef Py_ssize_t r0 = tile_begin(tile, s.tiles, s.m), rows = packed_rows(sizeof(floating))
+    pack_panel(<const floating *>s.a.data + r0 * s.a.rs, s.a.cs, s.a.rs, s.k,
+               tile_begin(tile + 1, s.tiles, s.m) - r0, rows,
+               <floating *>s.a_pack + tile * rows * s.k)
 
 
 cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t panel0,
@@ -139,7 +136,7 @@ cdef void multiply_item(Slice *s, Py_ssize_t tile0, Py_ssize_t tile1, Py_ssize_t
             tile.b = <const floating *>s.b.data + j
             tile.b_step = s.b.rs
         else:
-            tile.b = packed_panel[floating](s, panel, NULL)
+            tile.b = packed_panel[floating](s, panel, panel0, NULL)
             tile.b_step = width
         bias = NULL if s.bias == NULL else <const floating *>s.bias + j
         if ragged and bias != NULL:
@@ -175,41 +172,53 @@ cdef void run_item(Slice *s, Py_ssize_t item, Py_ssize_t groups, Py_ssize_t chun
                    floating *_) noexcept nogil:
     """One group of row tiles times one chunk of panels."""
     cdef Py_ssize_t group = item // chunks, chunk = item % chunks
-    if s.at_once:
-        pack_item[floating](s, chunk, NULL)
+    cdef Py_ssize_t panel0 = chunk * s.panels // chunks, panel1 = (chunk + 1) * s.panels // chunks
+    cdef Py_ssize_t packed0 = panel0
+    if s.b_in_place:
+        packed0 = max(panel0, s.n // wide_panel(sizeof(floating)))
+    if s.at_once and packed0 < panel1:
+        pack_b[floating](s, panel0, packed0, panel1, NULL)
     multiply_item[floating](s, group * s.tiles // groups, (group + 1) * s.tiles // groups,
-                            chunk * s.panels // chunks, (chunk + 1) * s.panels // chunks, NULL)
+                            panel0, panel1, NULL)
+
+
+cdef void pack_item(Slice *s, Py_ssize_t item, Py_ssize_t tiles, Py_ssize_t panel0,
+                    floating *_) noexcept nogil:
+    """Pack one of `tiles` of A, or, after those, panels TOGETHER from panel0 on."""
+    if item < tiles:
+        pack_a[floating](s, item, NULL)
+    else:
+        panel0 += (item - tiles) * TOGETHER
+        pack_b[floating](s, panel0, panel0, min(s.panels, panel0 + TOGETHER), NULL)
 
 
 cdef void run_slice(Slice *s, floating *_) noexcept nogil:
     """Pack, then multiply, in one parallel region."""
-    cdef int nt = threads_for(<double>s.m * s.n * s.k)
-    cdef Py_ssize_t groups = ceil_div(s.tiles, GROUP_TILES)
+    cdef Py_ssize_t groups = ceil_div(s.tiles, GEMM_GROUP_TILES)
     # Enough items to share even when A is one group high; never less than a panel each.
-    cdef Py_ssize_t chunks = s.panels if s.at_once else min(s.panels, ceil_div(16, groups))
-    cdef Py_ssize_t first = 0, last = s.panels, item
+    cdef Py_ssize_t chunks = min(s.panels, ceil_div(16, groups))
+    cdef Py_ssize_t tiles = 0 if s.a_pack == NULL else s.tiles, panel0 = 0, packs, item
+    if s.at_once:
+        chunks = max(chunks, ceil_div(s.panels, TOGETHER))
     if s.b_packed or s.at_once:
-        first = s.panels
-    elif s.b_in_place:
-        first = s.panels - 1
-    if s.a_pack != NULL:
-        last += s.tiles
-    if nt == 1:  # spare small products the cost of a parallel region
-        for item in range(first, last):
-            pack_item[floating](s, item, NULL)
+        panel0 = s.panels
+    packs = tiles + ceil_div(s.panels - panel0, TOGETHER)
+    if s.nt == 1:  # spare small products the cost of a parallel region
+        for item in range(packs):
+            pack_item[floating](s, item, tiles, panel0, NULL)
         for item in range(groups * chunks):
             run_item[floating](s, item, groups, chunks, NULL)
         return
-    with parallel(num_threads=nt):
-        for item in prange(first, last, schedule="static"):
-            pack_item[floating](s, item, NULL)
+    with parallel(num_threads=s.nt):
+        for item in prange(packs, schedule="static"):
+            pack_item[floating](s, item, tiles, panel0, NULL)
         for item in prange(groups * chunks, schedule="dynamic"):
             run_item[floating](s, item, groups, chunks, NULL)
 
 
 cdef inline Py_ssize_t k_blocks(Py_ssize_t k, size_t itemsize) noexcept nogil:
     """Blocks of the inner dimension: each between half and one and a half KC."""
-    cdef Py_ssize_t kc = KC_BYTES // itemsize
+    cdef Py_ssize_t kc = GEMM_KC_BYTES // itemsize
     return max(1, (k + kc // 2) // kc)
 
 
@@ -238,15 +247,16 @@ cdef void pack_all(const floating *b, Py_ssize_t rs, Py_ssize_t cs, Py_ssize_t k
     cdef Py_ssize_t wide = wide_panel(sizeof(floating))
     cdef Py_ssize_t blocks = k_blocks(k, sizeof(floating)), panels = ceil_div(n, wide)
     cdef Py_ssize_t padded = padded_columns(n, sizeof(floating))
-    cdef Py_ssize_t item, p0, p1, j, columns
-    for item in prange(blocks * panels, schedule="static", num_threads=threads_for(k * n)):
-        p0 = (item // panels) * k // blocks
-        p1 = (item // panels + 1) * k // blocks
-        j = (item % panels) * wide
-        columns = min(wide, n - j)
-        pack_panel(b + p0 * rs + j * cs, rs, cs, p1 - p0, columns,
-                             panel_width(columns, sizeof(floating)),
-                             out + p0 * padded + j * (p1 - p0))
+    cdef Py_ssize_t chunks = ceil_div(panels, TOGETHER), item, p0, p1, j, columns, last
+    for item in prange(blocks * chunks, schedule="static", num_threads=threads_for(k * n)):
+        p0 = (item // chunks) * k // blocks
+        p1 = (item // chunks + 1) * k // blocks
+        j = (item % chunks) * TOGETHER * wide
+        columns = min(TOGETHER * wide, n - j)
+        last = columns % wide
+        pack_panels(b + p0 * rs + j * cs, rs, cs, p1 - p0, columns,
+                    panel_width(last if last else wide, sizeof(floating)),
+                    out + p0 * padded + j * (p1 - p0))
 
 
 def pack(cnp.ndarray b):
@@ -315,7 +325,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
     cdef Py_ssize_t m = a.shape[0], k = a.shape[1], n
     cdef Py_ssize_t blocks = k_blocks(k, itemsize), kc_most = ceil_div(k, blocks)
     cdef Py_ssize_t tiles = ceil_div(m, TILE_ROWS)
-    cdef Py_ssize_t m_slices = ceil_div(tiles, GROUP_TILES * SLICE_GROUPS), n_slice
+    cdef Py_ssize_t m_slices = ceil_div(tiles, GEMM_GROUP_TILES * SLICE_GROUPS), n_slice
     cdef Py_ssize_t q, p0, i, j0, t0, r0, columns, padded = 0
     cdef const char *a_data = <const char *>cnp.PyArray_DATA(a)
     cdef const char *b_data
@@ -342,6 +352,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
     s.ldc = c.strides[0] // itemsize
     s.a.rs = a.strides[0] // itemsize
     s.a.cs = a.strides[1] // itemsize
+    s.nt = threads_for(<double>m * n * k)
     n_slice = min(n, NC)
     if packed is not None:
         b_data = <const char *>packed.memory.data
@@ -351,14 +362,10 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
         b_data = <const char *>cnp.PyArray_DATA(<cnp.ndarray>b)
         s.b.rs = (<cnp.ndarray>b).strides[0] // itemsize
         s.b.cs = (<cnp.ndarray>b).strides[1] // itemsize
-        s.b_in_place = s.b.cs == 1 and (
-            tiles <= FEW_TILES or k * n * itemsize <= L1_BYTES
-            or (tiles <= SOME_TILES and k * n * itemsize <= L3_BYTES))
-        s.at_once = not s.b_in_place and tiles <= GROUP_TILES
-        if s.b_in_place:
-            columns = wide
-        elif s.at_once:
-            columns = threads_for(<double>m * n * k) * wide
+        s.b_in_place = s.b.cs == 1 and (tiles == 1 or k * n * itemsize <= L1_BYTES)
+        s.at_once = s.b_in_place or tiles <= GEMM_GROUP_TILES
+        if s.at_once:
+            columns = s.nt * TOGETHER * wide
         else:
             columns = n_slice + wide
         b_block = block(kc_most * columns * itemsize)

@@ -4,6 +4,8 @@
 #define VU VEC_CAT(VEC_CAT(v, DT), u)
 #define VLEN VEC_CAT(VLEN, DT)
 #define PACK_PANEL VEC_CAT(pack_panel, DT)
+#define PACK_PANELS VEC_CAT(pack_panels, DT)
+#define PACK_WHOLE VEC_CAT(pack_whole, DT)
 #define PACK_ROWS VEC_CAT(pack_rows, DT)
 #define PACK_TRANSPOSED VEC_CAT(pack_transposed, DT)
 #define COPY_HALF VEC_CAT(copy_half, DT)
@@ -29,21 +31,28 @@ ALWAYS_INLINE void STORE_COLUMNS(V v, REAL *p, ptrdiff_t columns)
     else memcpy(p, &v, VEC_BYTES / 2);
 }
 
+/* Whole panels of 2 VLEN columns, one after the other, each out[p, j] = in[p * stride + j]: a row of
+ * all of them is read before the next row, for rows may be pages apart, and lie in the same set of
+ * the first-level cache (so few are fetched ahead). */
+static void PACK_WHOLE(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t panels, REAL *out)
+{
+    for (ptrdiff_t p = 0; p < k; p++, in += stride, out += 2 * VLEN) {
+        for (ptrdiff_t i = 0; i < panels; i++) {
+            const REAL *from = in + i * 2 * VLEN;
+            REAL *to = out + i * k * 2 * VLEN;
+            __builtin_prefetch(from + PACK_AHEAD * stride);
+            __builtin_prefetch(from + PACK_AHEAD * stride + 2 * VLEN - 1);
+            *(VU *)to = *(const VU *)from;
+            *(VU *)(to + VLEN) = *(const VU *)(from + VLEN);
+        }
+    }
+}
+
 /* out[p, j] = in[p * stride + j] for j < columns; anything for columns <= j < width (whole vectors,
  * or half of one). */
 static void PACK_ROWS(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t columns,
                       ptrdiff_t width, REAL *out)
 {
-    if (columns == 2 * VLEN) {
-        for (ptrdiff_t p = 0; p < k; p++, in += stride, out += 2 * VLEN) {
-            /* Rows are far apart: the hardware does not fetch ahead across pages. */
-            __builtin_prefetch(in + 12 * stride);
-            __builtin_prefetch(in + 12 * stride + 2 * VLEN - 1);
-            *(VU *)out = *(const VU *)in;
-            *(VU *)(out + VLEN) = *(const VU *)(in + VLEN);
-        }
-        return;
-    }
     const ptrdiff_t end = (k - 1) * stride + columns;
     for (ptrdiff_t p = 0; p < k; p++, out += width) {
         for (ptrdiff_t j = 0; j < width; j += VLEN) {
@@ -108,7 +117,9 @@ static inline void TRANSPOSE_HALF(const REAL *in, ptrdiff_t stride, REAL *out)
 static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptrdiff_t k,
                        ptrdiff_t columns, ptrdiff_t width, REAL *out)
 {
-    if (stride == 1) {
+    if (stride == 1 && columns == 2 * VLEN) {
+        PACK_WHOLE(in, k_stride, k, 1, out);
+    } else if (stride == 1) {
         PACK_ROWS(in, k_stride, k, columns, width, out);
     } else if (k_stride == 1) {
         PACK_TRANSPOSED(in, stride, k, columns, width, out, width);
@@ -119,10 +130,29 @@ static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptr
     }
 }
 
+/* Panels of 2 VLEN columns, one after the other; the last one's width is for its columns. */
+static void PACK_PANELS(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptrdiff_t k,
+                        ptrdiff_t columns, ptrdiff_t last_width, REAL *out)
+{
+    const ptrdiff_t wide = 2 * VLEN, whole = columns / wide;
+    ptrdiff_t j = 0;
+    if (stride == 1) {
+        PACK_WHOLE(in, k_stride, k, whole, out);
+        j = whole * wide;
+    }
+    for (; j < columns; j += wide) {
+        const ptrdiff_t rest = columns - j;
+        PACK_PANEL(in + j * stride, k_stride, stride, k, rest < wide ? rest : wide,
+                   rest < wide ? last_width : wide, out + j * k);
+    }
+}
+
 #undef V
 #undef VU
 #undef VLEN
 #undef PACK_PANEL
+#undef PACK_PANELS
+#undef PACK_WHOLE
 #undef PACK_ROWS
 #undef PACK_TRANSPOSED
 #undef COPY_HALF

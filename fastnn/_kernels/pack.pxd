@@ -12,6 +12,10 @@ cdef extern from "pack.h" nogil:
                         Py_ssize_t columns, Py_ssize_t width, float *out)
     void pack_panel_f64(const double *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
                         Py_ssize_t columns, Py_ssize_t width, double *out)
+    void pack_panels_f32(const float *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
+                         Py_ssize_t columns, Py_ssize_t last_width, float *out)
+    void pack_panels_f64(const double *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
+                         Py_ssize_t columns, Py_ssize_t last_width, double *out)
     void pack_transposed_f32(const float *x, Py_ssize_t stride, Py_ssize_t k, Py_ssize_t columns,
                              Py_ssize_t width, float *out, Py_ssize_t out_stride)
     void pack_transposed_f64(const double *x, Py_ssize_t stride, Py_ssize_t k, Py_ssize_t columns,
@@ -25,6 +29,16 @@ cdef inline void pack_panel(const floating *x, Py_ssize_t k_stride, Py_ssize_t s
         pack_panel_f32(x, k_stride, stride, k, columns, width, out)
     else:
         pack_panel_f64(x, k_stride, stride, k, columns, width, out)
+
+
+cdef inline void pack_panels(const floating *x, Py_ssize_t k_stride, Py_ssize_t stride,
+                             Py_ssize_t k, Py_ssize_t columns, Py_ssize_t last_width,
+                             floating *out) noexcept nogil:
+    """The same for panels of `columns` columns in all, one after the other."""
+    if floating is float:
+        pack_panels_f32(x, k_stride, stride, k, columns, last_width, out)
+    else:
+        pack_panels_f64(x, k_stride, stride, k, columns, last_width, out)
 
 
 cdef inline void transpose(const floating *x, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,

@@ -9,6 +9,8 @@ cdef extern from "tile.h" nogil:
         TILE_VECS
         HALF_PANELS
         TILE_MAX_WIDTH
+        GEMM_KC_BYTES     # of B's column in one block of k
+        GEMM_GROUP_TILES  # row tiles in one item
 
     ctypedef struct tile_t:
         const void *a

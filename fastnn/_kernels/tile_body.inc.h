@@ -5,28 +5,49 @@
  * then spill accumulators for them. */
 #define IN_MEMORY(a) __asm__ volatile("" : : "r"(a) : "memory")
 
-/* acc[i][j] += the products of `steps` steps from a's and b's current place on.
+/* acc[first + i][j] += the products of one step at a and b.
  * rows, vecs, near and cut are constants at every call: the accumulators live in registers. */
+#define TILE_STEP(first)                                                              \
+    do {                                                                              \
+        if (!near) IN_MEMORY(row);                                                    \
+        V bv[TILE_VECS];                                                              \
+        UNROLL(2) for (int j = 0; j < vecs; j++) bv[j] = *(const VU *)(b + j * LANES); \
+        UNROLL(16) for (int i = 0; i < rows; i++) {                                   \
+            const V av = (near ? a[i] : a[row[i]]) - (V){0};                          \
+            UNROLL(2) for (int j = 0; j < vecs; j++) acc[(first) + i][j] += av * bv[j]; \
+        }                                                                             \
+        b += b_step;                                                                  \
+        a += a_step;                                                                  \
+    } while (0)
+
+/* `steps` steps from a's and b's current place on. A low tile, which would wait for each addition
+ * before the next, takes turns between several sets of accumulators. */
 #define TILE_STEPS(steps)                                                     \
-    for (ptrdiff_t p = 0; p < (steps); p++) {                                 \
-        if (!near) IN_MEMORY(row);                                            \
-        V bv[TILE_VECS];                                                      \
-        UNROLL(2) for (int j = 0; j < vecs; j++)                              \
-            bv[j] = *(const VU *)(b + j * LANES);                             \
-        UNROLL(16) for (int i = 0; i < rows; i++) {                           \
-            const V av = (near ? a[i] : a[row[i]]) - (V){0};                  \
-            UNROLL(2) for (int j = 0; j < vecs; j++) acc[i][j] += av * bv[j]; \
-        }                                                                     \
-        b += b_step;                                                          \
-        a += a_step;                                                          \
-    }
+    do {                                                                      \
+        ptrdiff_t p = 0;                                                      \
+        for (; p < (steps) - (chains - 1); p += chains)                       \
+            UNROLL(4) for (int chain = 0; chain < chains; chain++)            \
+                TILE_STEP(chain * rows);                                      \
+        if (chains > 1)                                                       \
+            for (; p < (steps); p++) TILE_STEP(0);                            \
+    } while (0)
+
+/* Add up the chains. */
+#define TILE_JOIN                                                             \
+    UNROLL(4) for (int chain = 1; chain < chains; chain++)                    \
+        UNROLL(16) for (int i = 0; i < rows; i++)                             \
+            UNROLL(2) for (int j = 0; j < vecs; j++) {                        \
+                acc[i][j] += acc[chain * rows + i][j];                        \
+                acc[chain * rows + i][j] = (V){0};                            \
+            }
 
 ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs, const int near,
                             const int cut)
 {
+    const int chains = rows == 1 ? 4 : rows == 2 ? 2 : 1;
     V acc[TILE_ROWS][TILE_VECS];
     const ptrdiff_t *row = t->row;
-    UNROLL(16) for (int i = 0; i < rows; i++) {
+    UNROLL(16) for (int i = 0; i < chains * rows; i++) {
         UNROLL(2) for (int j = 0; j < vecs; j++) acc[i][j] = (V){0};
     }
     /* C arrives while the products are summed. */
@@ -46,16 +67,17 @@ ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs, co
         const REAL *b = (const REAL *)t->b + t->b_span[q];
         const REAL *a = (const REAL *)t->a + t->span[q] + (near ? row[0] : 0);
         if (!cut) {
-            TILE_STEPS(length)
+            TILE_STEPS(length);
             continue;
         }
         for (ptrdiff_t left = length; left > 0;) {
             const ptrdiff_t steps = left < room ? left : room;
-            TILE_STEPS(steps)
+            TILE_STEPS(steps);
             left -= steps;
             room -= steps;
             if (room == 0) {
                 room = SUM_STEPS;
+                TILE_JOIN
                 UNROLL(16) for (int i = 0; i < rows; i++) {
                     UNROLL(2) for (int j = 0; j < vecs; j++) {
                         total[i][j] = started ? total[i][j] + acc[i][j] : acc[i][j];
@@ -66,6 +88,7 @@ ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs, co
             }
         }
     }
+    TILE_JOIN
     if (cut) {
         UNROLL(16) for (int i = 0; i < rows; i++) {
             UNROLL(2) for (int j = 0; j < vecs; j++) acc[i][j] += total[i][j];
@@ -97,5 +120,7 @@ ALWAYS_INLINE void TILE_BODY(const tile_t *t, const int rows, const int vecs, co
     }
 }
 
+#undef TILE_STEP
 #undef TILE_STEPS
+#undef TILE_JOIN
 #undef IN_MEMORY
