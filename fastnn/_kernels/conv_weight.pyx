@@ -9,8 +9,10 @@ holds channels of one tap, and skips the pixels whose tap is outside x; only whe
 channels that such tiles would be too low, a tile holds positions of all taps, at their offsets
 from a pixel's corner in a zero-padded copy of the image.
 
-Where K is no whole number of vectors, the lanes past a pixel's K values sum its neighbour's, and
-are dropped.
+A panel of dy, the outputs of a tile, is copied for a chunk of rows at a time, so that it lies in
+the first-level cache while all tiles of dw go over it. Where one panel holds all of K there is
+nothing to copy; if K is no whole number of vectors, the lanes past a pixel's K values then sum its
+neighbour's, and are dropped.
 
 Threads own tiles of dw; where there are too few tiles to go round, fixed groups of images sum
 apart and are added in order. Images are taken in blocks that stay in cache, rows in chunks.
@@ -24,6 +26,7 @@ from libc.string cimport memset
 
 from .layout cimport Tensor4, copy_padded, tensor4, with_contiguous_pixels
 from .memory cimport Block, block
+from .pack cimport pack_panel
 from .threads cimport threads_for
 from .tile cimport (
     TILE_ROWS, TILE_VECS, VEC_BYTES, ceil_div, padded_columns, panel_width, tile_run, tile_t,
@@ -32,8 +35,11 @@ from .tile cimport (
 
 cnp.import_array()
 
+cdef extern from "openmp.h" nogil:
+    int omp_get_thread_num()
+
 cdef enum:
-    CHUNK_BYTES = 393216      # of x and dy under one chunk of rows: in the second-level cache
+    PANEL_BYTES = 24576       # of a panel of dy under one chunk of rows: in the first-level cache
     BLOCK_BYTES = 8388608     # of copied images at a time
     LEAST_CHANNELS = 8        # of x, for tiles of one tap
     LEAST_ITEMS = 16          # (image groups) x (tiles), if there are images enough
@@ -51,14 +57,18 @@ cdef struct Work:
     Py_ssize_t h_start, w_start, rows, columns    # the padded image, in x's coordinates
     Tensor4 x, dy
     bint x_in_place
+    bint dy_packed                                # panels of dy are copied,
+    char *dy_panel                                # each thread's to its own dy_panel_size values
+    Py_ssize_t dy_panel_size
     bint dy_ragged                                # a vector at dy's last pixel reads past dy's end
+    char *dy_copy                                 # the last image of dy, with room after it
     char *x_copy
-    char *dy_copy
     Py_ssize_t x_image                            # elements from one copied image to the next
     Py_ssize_t x_row, x_step                      # ... from one output pixel's corner in x to the
     Py_ssize_t dy_row, dy_step                    # next row's and pixel's; likewise in dy
     const Py_ssize_t *x_span                      # offset of each row of a chunk: in x,
-    const Py_ssize_t *dy_span                     # and in dy
+    const Py_ssize_t *dy_span                     # in dy, or in its copied panel,
+    const Py_ssize_t *last_dy_span                # and where that is narrower
     Py_ssize_t chunk_rows
     const DwTile *tile
     Py_ssize_t tiles, panels, groups
@@ -74,15 +84,26 @@ cdef void copy_image(Work *s, Py_ssize_t n, Py_ssize_t slot, bint single) noexce
                 s.channels, s.x_copy + slot * s.x_image * itemsize, single)
 
 
+cdef void pack_rows_of_dy(Work *s, const floating *dy, Py_ssize_t panel, Py_ssize_t h0,
+                          Py_ssize_t h1, floating *out) noexcept nogil:
+    """A panel of rows [h0, h1) of an image of dy: out[row][column][panel width]."""
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j = panel * wide, i
+    cdef Py_ssize_t columns = min(wide, s.outer - j), width = panel_width(columns, sizeof(floating))
+    for i in range(h0, h1):
+        pack_panel(dy + i * s.dy_row + j, s.dy_step, 1, s.y_w, columns, width,
+                   out + (i - h0) * s.y_w * width)
+
+
 cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot0, Py_ssize_t group,
                      Py_ssize_t item0, Py_ssize_t item1, floating *_) noexcept nogil:
-    """dw[group] += images [first, last), for the (tile, panel) items [item0, item1)."""
+    """dw[group] += images [first, last), for the (panel, tile) items [item0, item1)."""
     cdef Py_ssize_t c_row[TILE_ROWS]
     cdef Py_ssize_t wide = wide_panel(sizeof(floating))
     cdef const floating *x
     cdef const floating *dy
+    cdef floating *panel = <floating *>s.dy_panel + omp_get_thread_num() * s.dy_panel_size
     cdef floating *dw = <floating *>s.dw + group * s.positions * s.padded_outer
-    cdef Py_ssize_t n, chunk, item, i, j, h0, h1
+    cdef Py_ssize_t n, chunk = 0, chunk_end, item, i, j, h0, h1, width, packed
     cdef const DwTile *t
     cdef tile_t tile
     for i in range(TILE_ROWS):
@@ -90,9 +111,7 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
     tile.c_row = c_row
     tile.init_row = c_row
     tile.span = s.x_span
-    tile.b_span = s.dy_span
     tile.a_step = s.x_step
-    tile.b_step = s.dy_step
     for n in range(first, last):
         if s.x_in_place:
             x = <const floating *>s.x.data + n * s.x.n
@@ -103,22 +122,35 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
             dy = <const floating *>s.dy_copy
         chunk = 0
         while chunk < s.y_h:
+            chunk_end = min(chunk + s.chunk_rows, s.y_h)
+            packed = -1  # the panel that is
             for item in range(item0, item1):
-                t = &s.tile[item // s.panels]
-                h0, h1 = max(chunk, t.h0), min(chunk + s.chunk_rows, t.h1)
+                t = &s.tile[item % s.tiles]
+                h0, h1 = max(chunk, t.h0), min(chunk_end, t.h1)
                 if h0 >= h1 or t.w0 >= t.w1:
                     continue
-                j = item % s.panels * wide
+                j = item // s.tiles * wide
+                width = panel_width(min(wide, s.outer - j), sizeof(floating))
+                if s.dy_packed:
+                    if packed != item // s.tiles:
+                        packed = item // s.tiles
+                        pack_rows_of_dy(s, dy, packed, chunk, chunk_end, panel)
+                    tile.b_step = width
+                    tile.b = panel + ((h0 - chunk) * s.y_w + t.w0) * width
+                    tile.b_span = s.dy_span if width == wide else s.last_dy_span
+                else:
+                    tile.b_step = s.dy_step
+                    tile.b = dy + h0 * s.dy_row + t.w0 * s.dy_step
+                    tile.b_span = s.dy_span
                 tile.a = x + t.corner + h0 * s.x_row + t.w0 * s.x_step
                 tile.row = t.row
                 tile.spans = h1 - h0
                 tile.length = t.w1 - t.w0
-                tile.b = dy + h0 * s.dy_row + t.w0 * s.dy_step + j
                 tile.c = dw + t.position * s.padded_outer + j
                 tile.init = tile.c
-                tile.columns = panel_width(min(wide, s.outer - j), sizeof(floating))
-                tile_run(&tile, sizeof(floating), <int>t.count, tile.columns)
-            chunk += s.chunk_rows
+                tile.columns = width
+                tile_run(&tile, sizeof(floating), <int>t.count, width)
+            chunk = chunk_end
 
 
 cdef void copy_block(Work *s, Py_ssize_t first, Py_ssize_t last, int nt, bint single) noexcept nogil:
@@ -129,7 +161,7 @@ cdef void copy_block(Work *s, Py_ssize_t first, Py_ssize_t last, int nt, bint si
 
 cdef void add_block(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t item0, Py_ssize_t item1,
                     int nt, floating *_) noexcept nogil:
-    """Add the block of images [first, last) to the (tile, panel) items [item0, item1)."""
+    """Add the block of images [first, last) to the (panel, tile) items [item0, item1)."""
     cdef Py_ssize_t part, group, images = last - first, items = item1 - item0
     # Which thread owns a tile changes nothing in its sum.
     cdef Py_ssize_t parts = min(<Py_ssize_t>nt, items) if s.groups == 1 else items
@@ -174,7 +206,8 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     cdef Py_ssize_t row_stride, p, t, r, c, per_tap, n, last, block_images, slice_images, items, slices
     cdef double work = <double>dy.size * C * R * S
     cdef int nt = threads_for(work)
-    cdef Block tables, tile_block, x_block, dy_block, dw_block
+    cdef Py_ssize_t wide, last_width
+    cdef Block tables, tile_block, x_block, dy_block, panel_block, dw_block
     cdef Py_ssize_t *table
     cdef DwTile *tile
     cdef Tensor4 image
@@ -185,7 +218,8 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
         memset(cnp.PyArray_DATA(dw), 0, dw.size * itemsize)
         return
     s.padded_outer = padded_columns(K, itemsize)
-    s.dy_ragged = K != s.padded_outer
+    s.panels = ceil_div(K, wide_panel(itemsize))
+    s.dy_ragged = s.panels == 1 and K != s.padded_outer
     x, dy = with_contiguous_pixels(x), with_contiguous_pixels(dy, s.dy_ragged)
     s.x, s.dy = tensor4(x), tensor4(dy)
     s.images, s.channels, s.outer, s.positions = N, C, K, R * S * C
@@ -202,19 +236,26 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     # Tiles, and the offsets of their positions.
     per_tap = ceil_div(C, TILE_ROWS)
     s.tiles = R * S * per_tap if by_tap else ceil_div(s.positions, TILE_ROWS)
-    s.panels = ceil_div(K, wide_panel(itemsize))
     s.groups = min(N, ceil_div(LEAST_ITEMS, s.tiles * s.panels))
-    s.chunk_rows = CHUNK_BYTES // ((s.x_row + s.dy_row) * itemsize)
-    s.chunk_rows = min(max(s.chunk_rows, 1), s.y_h)
-    tables = block((s.positions + 2 * s.chunk_rows) * sizeof(Py_ssize_t))
+    wide = wide_panel(itemsize)
+    last_width = panel_width(K - (s.panels - 1) * wide, itemsize)
+    s.dy_packed = s.panels > 1
+    s.chunk_rows = min(max(1, PANEL_BYTES // (s.y_w * wide * itemsize)), s.y_h)
+    tables = block((s.positions + 3 * s.chunk_rows) * sizeof(Py_ssize_t))
     table = <Py_ssize_t *>tables.data
     for p in range(s.positions):
         table[p] = p if by_tap else p // (S * C) * dh * row_stride + p // C % S * dv * C + p % C
-    for p in range(s.chunk_rows):
-        table[s.positions + p] = p * s.x_row
-        table[s.positions + s.chunk_rows + p] = p * s.dy_row
     s.x_span = table + s.positions
     s.dy_span = s.x_span + s.chunk_rows
+    s.last_dy_span = s.dy_span + s.chunk_rows
+    for p in range(s.chunk_rows):
+        table[s.positions + p] = p * s.x_row
+        table[s.positions + s.chunk_rows + p] = p * (s.y_w * wide if s.dy_packed else s.dy_row)
+        table[s.positions + 2 * s.chunk_rows + p] = p * s.y_w * last_width
+    if s.dy_packed:
+        s.dy_panel_size = s.chunk_rows * s.y_w * wide
+        panel_block = block(nt * s.dy_panel_size * itemsize)
+        s.dy_panel = <char *>panel_block.data
     tile_block = block(s.tiles * sizeof(DwTile))
     tile = <DwTile *>tile_block.data
     for t in range(s.tiles):
