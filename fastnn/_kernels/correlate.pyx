@@ -20,7 +20,7 @@ from libc.string cimport memcpy
 
 from .layout cimport Tensor4
 from .memory cimport Block, block
-from .pack cimport pack_panel
+from .pack cimport pack_panel, pack_panels
 from .threads cimport threads_for
 from .tile cimport (
     TILE_MAX_WIDTH, TILE_ROWS, activate, ceil_div, padded_columns, panel_width, tile_run,
@@ -33,6 +33,8 @@ cdef extern from "openmp.h" nogil:
 
 cdef enum:
     ITEM_BYTES = 393216       # of x and y in one item: a share of the second-level cache
+    LEAST_PIXELS = 8 * TILE_ROWS  # of a strip that is one only to share work
+    TOGETHER = 4              # panels of weights packed at a time
     LEAST_ITEMS = 16          # if there are images or rows enough: work for many threads
     SLICE_WORK = 1000000000   # multiply-adds between looks at Ctrl-C
 
@@ -42,8 +44,12 @@ cdef struct Plan:
     Tensor4 x, y
     Py_ssize_t group                  # images in one item,
     Py_ssize_t strips                 # or strips of one image
+    Py_ssize_t chunks                 # of the panels of outputs: each is an item of its own
     bint touch                        # the taps of a row are neighbours
-    const void *weights               # packed: [panel][tap][inner][panel width]
+    const void *weights
+    Py_ssize_t w_inner, w_outer       # strides
+    void *packed                      # the weights: [panel][tap][inner][panel width]
+    bint at_once                      # who uses a chunk packs it, to memory of the thread's own
     const void *bias
     int activation
     Py_ssize_t table_size             # numbers in one thread's tables:
@@ -74,9 +80,28 @@ cdef Seen run_of_outputs(const Axis *a, Py_ssize_t begin, Py_ssize_t end) noexce
     return s
 
 
+cdef void pack_weights(Plan *s, Py_ssize_t panel0, Py_ssize_t panel1, floating *out) noexcept nogil:
+    """Panels [panel0, panel1): out[panel][tap][inner][width] from weights of any strides."""
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), taps = s.h.taps * s.w.taps
+    cdef Py_ssize_t whole = min(panel1, s.outer // wide) - panel0, rest, width, t
+    cdef const floating *w
+    for t in range(taps):
+        w = (<const floating *>s.weights + panel0 * wide * s.w_outer
+             + s.h.tap_w[t // s.w.taps] + s.w.tap_w[t % s.w.taps])
+        pack_panels(w, s.w_inner, s.w_outer, s.inner, whole, taps * s.inner * wide,
+                    out + t * s.inner * wide)
+        if panel0 + whole < panel1:
+            rest = s.outer % wide
+            width = panel_width(rest, sizeof(floating))
+            pack_panel(w + whole * wide * s.w_outer, s.w_inner, s.w_outer, s.inner, rest, width,
+                       out + (whole * wide * taps + t * width) * s.inner)
+
+
 cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const Seen *w,
-                     floating *_) noexcept nogil:
-    """All outputs of images [n0, n1), rows h, columns w: pixels that see the same taps."""
+                     Py_ssize_t panel0, Py_ssize_t panel1,
+                     const floating *packed) noexcept nogil:
+    """Panels [panel0, panel1) of the outputs of images [n0, n1), rows h, columns w: pixels that see
+    the same taps. packed: from panel0 on."""
     cdef Py_ssize_t rows = h.end - h.begin, columns = w.end - w.begin
     cdef Py_ssize_t pixels = (n1 - n0) * rows * columns, tiles = ceil_div(pixels, TILE_ROWS)
     cdef Py_ssize_t wide = wide_panel(sizeof(floating)), taps = s.h.taps * s.w.taps
@@ -117,10 +142,10 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
             span_tap[tile.spans] = i * s.w.taps + j
             tile.spans += 1
     tile.length = (w.last - w.first) * s.inner if s.touch else s.inner
-    for panel in range(ceil_div(s.outer, wide)):
+    for panel in range(panel0, panel1):
         tile.columns = min(wide, s.outer - panel * wide)
         width = panel_width(tile.columns, sizeof(floating))
-        tile.b = <const floating *>s.weights + panel * wide * taps * s.inner
+        tile.b = packed + (panel - panel0) * wide * taps * s.inner
         tile.b_step = width
         for i in range(tile.spans):
             b_span[i] = span_tap[i] * s.inner * width
@@ -142,18 +167,28 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
 
 
 cdef void run_item(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
-    """All outputs of one strip of an image, or of one group of images."""
-    cdef Py_ssize_t n0 = item // s.strips * s.group, n1 = min(n0 + s.group, s.images)
-    cdef Py_ssize_t strip = item % s.strips
+    """A chunk of the outputs of one strip of an image, or of one group of images."""
+    cdef Py_ssize_t chunk = item % s.chunks, place = item // s.chunks
+    cdef Py_ssize_t n0 = place // s.strips * s.group, n1 = min(n0 + s.group, s.images)
+    cdef Py_ssize_t strip = place % s.strips
     cdef Py_ssize_t h0 = strip * s.h.y_size // s.strips, h1 = (strip + 1) * s.h.y_size // s.strips
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), panels = ceil_div(s.outer, wide)
+    cdef Py_ssize_t panel0 = chunk * panels // s.chunks, panel1 = (chunk + 1) * panels // s.chunks
+    cdef Py_ssize_t panel_size = s.h.taps * s.w.taps * s.inner * wide
+    cdef floating *packed = <floating *>s.packed
     cdef Seen h, w
+    if s.at_once:
+        packed += omp_get_thread_num() * ceil_div(panels, s.chunks) * panel_size
+        pack_weights(s, panel0, panel1, packed)
+    else:
+        packed += panel0 * panel_size
     while h0 < h1:
         h = run_of_outputs(&s.h, h0, h1)
         h0 = h.end
         w.end = 0
         while w.end < s.w.y_size:
             w = run_of_outputs(&s.w, w.end, s.w.y_size)
-            run_pixels[floating](s, n0, n1, &h, &w, NULL)
+            run_pixels[floating](s, n0, n1, &h, &w, panel0, panel1, packed)
 
 
 cdef void run_items(Plan *s, Py_ssize_t first, Py_ssize_t last, int nt, floating *_) noexcept nogil:
@@ -166,20 +201,12 @@ cdef void run_items(Plan *s, Py_ssize_t first, Py_ssize_t last, int nt, floating
         run_item[floating](s, item, NULL)
 
 
-cdef void pack_weights(Plan *s, const floating *w, Py_ssize_t w_inner, Py_ssize_t w_outer,
-                       floating *out) noexcept nogil:
-    """[panel][tap][inner][width] from weights of any strides."""
-    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), taps = s.h.taps * s.w.taps
-    cdef Py_ssize_t item, j, t, columns, width
-    cdef int nt = threads_for(<double>s.outer * s.inner * taps)
-    for item in prange(ceil_div(s.outer, wide) * taps, schedule="static", num_threads=nt):
-        j = item // taps * wide
-        t = item % taps
-        columns = min(wide, s.outer - j)
-        width = panel_width(columns, sizeof(floating))
-        pack_panel(w + j * w_outer + s.h.tap_w[t // s.w.taps] + s.w.tap_w[t % s.w.taps],
-                   w_inner, w_outer, s.inner, columns, width,
-                   out + (j * taps + t * width) * s.inner)
+cdef void pack_all(Plan *s, int nt, floating *packed) noexcept nogil:
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), panels = ceil_div(s.outer, wide), item
+    cdef Py_ssize_t panel_size = s.h.taps * s.w.taps * s.inner * wide
+    for item in prange(ceil_div(panels, TOGETHER), schedule="static", num_threads=nt):
+        pack_weights(s, item * TOGETHER, min(panels, (item + 1) * TOGETHER),
+                     packed + item * TOGETHER * panel_size)
 
 
 cdef bint taps_touch(const Axis *a) noexcept nogil:
@@ -199,33 +226,46 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
     cdef size_t itemsize = 4 if single else 8
     cdef Plan s
     cdef Py_ssize_t taps = h.taps * w.taps, row_bytes, rows, item, items, slice_items
+    cdef Py_ssize_t most, panels, columns
     cdef Block packed, tables
     cdef double work = <double>N * h.y_size * w.y_size * inner * outer * taps
     cdef int nt = threads_for(work)
     s.images, s.inner, s.outer, s.h, s.w, s.x, s.y = N, inner, outer, h[0], w[0], x[0], y[0]
     s.bias, s.activation, s.touch = bias, activation, taps_touch(w)
 
+    s.weights, s.w_inner, s.w_outer = weights, w_inner, w_outer
+
     row_bytes = (h.step * w.x_size * inner + w.y_size * outer) * itemsize
     rows = max(1, <Py_ssize_t>(ITEM_BYTES // row_bytes))
+    # Strips that are too low would have low tiles; then items share out the outputs.
+    most = max(1, h.y_size * w.y_size // LEAST_PIXELS)
     if rows >= h.y_size:
         s.group = min(rows // h.y_size, ceil_div(N, LEAST_ITEMS))
-        s.strips = min(h.y_size, ceil_div(LEAST_ITEMS, N))
+        s.strips = min(min(h.y_size, most), ceil_div(LEAST_ITEMS, N))
     else:
         s.group = 1
-        s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), ceil_div(LEAST_ITEMS, N)))
+        s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), min(most, ceil_div(LEAST_ITEMS, N))))
+    panels = ceil_div(outer, wide_panel(itemsize))
     items = ceil_div(N, s.group) * s.strips
+    s.chunks = min(panels, ceil_div(LEAST_ITEMS, items))
+    s.at_once = items == 1
+    items *= s.chunks
 
     s.table_size = 2 * s.group * ceil_div(h.y_size, s.strips) * w.y_size + 3 * taps + 8
     tables = block(nt * s.table_size * sizeof(Py_ssize_t))
     s.tables = <Py_ssize_t *>tables.data
-    packed = block(padded_columns(outer, itemsize) * taps * inner * itemsize)
-    s.weights = packed.data
+    columns = padded_columns(outer, itemsize)
+    if s.at_once:
+        columns = nt * ceil_div(panels, s.chunks) * wide_panel(itemsize)
+    packed = block(columns * taps * inner * itemsize)
+    s.packed = packed.data
     slice_items = max(nt, <Py_ssize_t>(SLICE_WORK / (work / items + 1)))
-    with nogil:
-        if single:
-            pack_weights[float](&s, <const float *>weights, w_inner, w_outer, <float *>packed.data)
-        else:
-            pack_weights[double](&s, <const double *>weights, w_inner, w_outer, <double *>packed.data)
+    if not s.at_once:
+        with nogil:
+            if single:
+                pack_all[float](&s, nt, <float *>packed.data)
+            else:
+                pack_all[double](&s, nt, <double *>packed.data)
     for item in range(0, items, slice_items):
         with nogil:
             if single:

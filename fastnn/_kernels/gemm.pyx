@@ -80,14 +80,22 @@ cdef inline floating *packed_panel(Slice *s, Py_ssize_t panel, Py_ssize_t panel0
     return <floating *>s.b_pack + panel * size
 
 
+cdef void pack_range(const floating *b, Py_ssize_t rs, Py_ssize_t cs, Py_ssize_t k,
+                     Py_ssize_t columns, floating *out) noexcept nogil:
+    """Panels of b (k, columns), one after the other, the last as wide as it needs to be."""
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), whole = columns // wide
+    cdef Py_ssize_t j = whole * wide, rest = columns - j
+    pack_panels(b, rs, cs, k, whole, k * wide, out)
+    if rest > 0:
+        pack_panel(b + j * cs, rs, cs, k, rest, panel_width(rest, sizeof(floating)), out + j * k)
+
+
 cdef void pack_b(Slice *s, Py_ssize_t panel0, Py_ssize_t begin, Py_ssize_t end,
                  floating *_) noexcept nogil:
     """Pack panels [begin, end) of B, of the chunk from panel0 on."""
-    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j = begin * wide
-    cdef Py_ssize_t columns = min(s.n, end * wide) - j
-    cdef Py_ssize_t last = columns - (end - begin - 1) * wide
-    pack_panels(<const floating *>s.b.data + j * s.b.cs, s.b.rs, s.b.cs, s.k, columns,
-                panel_width(last, sizeof(floating)), packed_panel[floating](s, begin, panel0, NULL))
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating))
+    pack_range(<const floating *>s.b.data + begin * wide * s.b.cs, s.b.rs, s.b.cs, s.k,
+               min(s.n, end * wide) - begin * wide, packed_panel[floating](s, begin, panel0, NULL))
 
 
 cdef void pack_a(Slice *s, Py_ssize_t tile, floating *_) noexcept nogil:
@@ -247,16 +255,13 @@ cdef void pack_all(const floating *b, Py_ssize_t rs, Py_ssize_t cs, Py_ssize_t k
     cdef Py_ssize_t wide = wide_panel(sizeof(floating))
     cdef Py_ssize_t blocks = k_blocks(k, sizeof(floating)), panels = ceil_div(n, wide)
     cdef Py_ssize_t padded = padded_columns(n, sizeof(floating))
-    cdef Py_ssize_t chunks = ceil_div(panels, TOGETHER), item, p0, p1, j, columns, last
+    cdef Py_ssize_t chunks = ceil_div(panels, TOGETHER), item, p0, p1, j
     for item in prange(blocks * chunks, schedule="static", num_threads=threads_for(k * n)):
         p0 = (item // chunks) * k // blocks
         p1 = (item // chunks + 1) * k // blocks
         j = (item % chunks) * TOGETHER * wide
-        columns = min(TOGETHER * wide, n - j)
-        last = columns % wide
-        pack_panels(b + p0 * rs + j * cs, rs, cs, p1 - p0, columns,
-                    panel_width(last if last else wide, sizeof(floating)),
-                    out + p0 * padded + j * (p1 - p0))
+        pack_range(b + p0 * rs + j * cs, rs, cs, p1 - p0, min(TOGETHER * wide, n - j),
+                   out + p0 * padded + j * (p1 - p0))
 
 
 def pack(cnp.ndarray b):

@@ -31,15 +31,16 @@ ALWAYS_INLINE void STORE_COLUMNS(V v, REAL *p, ptrdiff_t columns)
     else memcpy(p, &v, VEC_BYTES / 2);
 }
 
-/* Whole panels of 2 VLEN columns, one after the other, each out[p, j] = in[p * stride + j]: a row of
- * all of them is read before the next row, for rows may be pages apart, and lie in the same set of
- * the first-level cache (so few are fetched ahead). */
-static void PACK_WHOLE(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t panels, REAL *out)
+/* Whole panels of 2 VLEN columns, panel_size values apart, each out[p, j] = in[p * stride + j]: a row
+ * of all of them is read before the next row, for rows may be pages apart, and lie in the same set
+ * of the first-level cache (so few are fetched ahead). */
+static void PACK_WHOLE(const REAL *in, ptrdiff_t stride, ptrdiff_t k, ptrdiff_t panels,
+                       ptrdiff_t panel_size, REAL *out)
 {
     for (ptrdiff_t p = 0; p < k; p++, in += stride, out += 2 * VLEN) {
         for (ptrdiff_t i = 0; i < panels; i++) {
             const REAL *from = in + i * 2 * VLEN;
-            REAL *to = out + i * k * 2 * VLEN;
+            REAL *to = out + i * panel_size;
             __builtin_prefetch(from + PACK_AHEAD * stride);
             __builtin_prefetch(from + PACK_AHEAD * stride + 2 * VLEN - 1);
             *(VU *)to = *(const VU *)from;
@@ -118,7 +119,7 @@ static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptr
                        ptrdiff_t columns, ptrdiff_t width, REAL *out)
 {
     if (stride == 1 && columns == 2 * VLEN) {
-        PACK_WHOLE(in, k_stride, k, 1, out);
+        PACK_WHOLE(in, k_stride, k, 1, 0, out);
     } else if (stride == 1) {
         PACK_ROWS(in, k_stride, k, columns, width, out);
     } else if (k_stride == 1) {
@@ -130,21 +131,17 @@ static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptr
     }
 }
 
-/* Panels of 2 VLEN columns, one after the other; the last one's width is for its columns. */
+/* Whole panels, panel_size values apart. */
 static void PACK_PANELS(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptrdiff_t k,
-                        ptrdiff_t columns, ptrdiff_t last_width, REAL *out)
+                        ptrdiff_t panels, ptrdiff_t panel_size, REAL *out)
 {
-    const ptrdiff_t wide = 2 * VLEN, whole = columns / wide;
-    ptrdiff_t j = 0;
+    const ptrdiff_t wide = 2 * VLEN;
     if (stride == 1) {
-        PACK_WHOLE(in, k_stride, k, whole, out);
-        j = whole * wide;
+        PACK_WHOLE(in, k_stride, k, panels, panel_size, out);
+        return;
     }
-    for (; j < columns; j += wide) {
-        const ptrdiff_t rest = columns - j;
-        PACK_PANEL(in + j * stride, k_stride, stride, k, rest < wide ? rest : wide,
-                   rest < wide ? last_width : wide, out + j * k);
-    }
+    for (ptrdiff_t i = 0; i < panels; i++)
+        PACK_PANEL(in + i * wide * stride, k_stride, stride, k, wide, wide, out + i * panel_size);
 }
 
 #undef V

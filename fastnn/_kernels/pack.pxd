@@ -13,9 +13,9 @@ cdef extern from "pack.h" nogil:
     void pack_panel_f64(const double *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
                         Py_ssize_t columns, Py_ssize_t width, double *out)
     void pack_panels_f32(const float *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
-                         Py_ssize_t columns, Py_ssize_t last_width, float *out)
+                         Py_ssize_t panels, Py_ssize_t panel_size, float *out)
     void pack_panels_f64(const double *x, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
-                         Py_ssize_t columns, Py_ssize_t last_width, double *out)
+                         Py_ssize_t panels, Py_ssize_t panel_size, double *out)
     void pack_transposed_f32(const float *x, Py_ssize_t stride, Py_ssize_t k, Py_ssize_t columns,
                              Py_ssize_t width, float *out, Py_ssize_t out_stride)
     void pack_transposed_f64(const double *x, Py_ssize_t stride, Py_ssize_t k, Py_ssize_t columns,
@@ -32,13 +32,13 @@ cdef inline void pack_panel(const floating *x, Py_ssize_t k_stride, Py_ssize_t s
 
 
 cdef inline void pack_panels(const floating *x, Py_ssize_t k_stride, Py_ssize_t stride,
-                             Py_ssize_t k, Py_ssize_t columns, Py_ssize_t last_width,
+                             Py_ssize_t k, Py_ssize_t panels, Py_ssize_t panel_size,
                              floating *out) noexcept nogil:
-    """The same for panels of `columns` columns in all, one after the other."""
+    """The same for neighbouring panels of full width, which come to lie panel_size values apart."""
     if floating is float:
-        pack_panels_f32(x, k_stride, stride, k, columns, last_width, out)
+        pack_panels_f32(x, k_stride, stride, k, panels, panel_size, out)
     else:
-        pack_panels_f64(x, k_stride, stride, k, columns, last_width, out)
+        pack_panels_f64(x, k_stride, stride, k, panels, panel_size, out)
 
 
 cdef inline void transpose(const floating *x, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
