@@ -80,7 +80,7 @@ def length(op, name, value, least):
     return least, value
 
 
-def sizes(op, axes, name, value, least):
+def ints(op, axes, name, value, least):
     """An int or, for two axes, a pair of ints, each >= least, as a tuple of `axes`."""
     if axes == 2:
         return _checks.pair(op, name, value, least)
