@@ -59,11 +59,7 @@ FLOPS = {
     ),
     **dict.fromkeys(
         (
-            "BatchNorm1d",
-            "BatchNorm2d",
-            "GroupNorm",
-            "InstanceNorm1d",
-            "InstanceNorm2d",
+            "BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d",
             "LayerNorm",
         ),
         _norm_flops,
