@@ -204,7 +204,8 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     s.tiles = R * S * per_tap if by_tap else ceil_div(s.positions, TILE_ROWS)
     s.panels = ceil_div(K, wide_panel(itemsize))
     s.groups = min(N, ceil_div(LEAST_ITEMS, s.tiles * s.panels))
-    s.chunk_rows = CHUNK_BYTES // ((s.x_row + s.dy_row) * itemsize)
+    # (Of a single row, NumPy may say anything: 0, as well.)
+    s.chunk_rows = CHUNK_BYTES // max(1, (s.x_row + s.dy_row) * itemsize)
     s.chunk_rows = min(max(s.chunk_rows, 1), s.y_h)
     tables = block((s.positions + 2 * s.chunk_rows) * sizeof(Py_ssize_t))
     table = <Py_ssize_t *>tables.data
