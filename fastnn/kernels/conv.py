@@ -3,7 +3,7 @@
 from .._kernels import conv as _conv
 from .._kernels import conv_weight as _conv_weight
 from .._kernels import memory
-from . import _checks
+from . import _checks, _whole
 from ._window import as_images, bias_of, dy_of, length
 from .reduce import sum as _sum
 
@@ -67,6 +67,8 @@ def _forward(op, axes, x, w, b, stride, padding, dilation, groups, activation):
     if activation not in _conv.ACTIVATIONS:
         names = sorted(filter(None, _conv.ACTIVATIONS))
         raise ValueError(f"{op}: activation must be None or one of {names}, got {activation!r}")
+    if _whole.fits(x.shape[2:], w.shape[2:], y_size, padding):
+        return _whole.forward(x, w, b, activation)
     return _conv.forward(x, w, b, activation, y_size, stride, padding, dilation)
 
 
@@ -75,10 +77,15 @@ def _backward(op, axes, dy, x, w, stride, padding, dilation, groups, needs):
         op, axes, x, w, stride, padding, dilation, groups
     )
     dy = dy_of(op, axes, dy, (x.shape[0], w.shape[0], *y_size), x)
+    whole = _whole.fits(x.shape[2:], w.shape[2:], y_size, padding)
     dx = dw = db = None
-    if needs[0]:
+    if needs[0] and whole:
+        dx = _whole.backward_data(dy, w)
+    elif needs[0]:
         dx = _conv.backward_data(dy, w, x.shape[2:], stride, padding, dilation)
-    if needs[1]:
+    if needs[1] and whole:
+        dw = _whole.backward_weight(dy, x)
+    elif needs[1]:
         k, c, r, s = w.shape
         dw = memory.empty_array((r, s, c, k), x.dtype.num)
         _conv_weight.backward_weight(dy, x, dw, stride, padding, dilation)

@@ -7,7 +7,7 @@ convolution: the same kernels, in other roles. A sequence is an image of height 
 from .._kernels import conv as _conv
 from .._kernels import conv_weight as _conv_weight
 from .._kernels import memory
-from . import _checks
+from . import _checks, _whole
 from ._window import as_images, bias_of, dy_of, length
 from .elementwise import add as _add
 from .reduce import sum as _sum
@@ -81,6 +81,8 @@ def _forward(op, axes, x, w, b, stride, padding, output_padding, groups, dilatio
         op, axes, x, w, stride, padding, output_padding, groups, dilation
     )
     b = bias_of(op, b, w.shape[1], x)
+    if _whole.fits(y_size, w.shape[2:], x.shape[2:], padding):
+        return _whole.backward_data(x, w, b)
     y = _conv.backward_data(x, w, y_size, stride, padding, dilation)
     return y if b is None else _add(y, b[:, None, None])
 
@@ -90,10 +92,15 @@ def _backward(op, axes, dy, x, w, stride, padding, output_padding, groups, dilat
         op, axes, x, w, stride, padding, output_padding, groups, dilation
     )
     dy = dy_of(op, axes, dy, (x.shape[0], w.shape[1], *y_size), x)
+    whole = _whole.fits(y_size, w.shape[2:], x.shape[2:], padding)
     dx = dw = db = None
-    if needs[0]:
+    if needs[0] and whole:
+        dx = _whole.forward(dy, w)
+    elif needs[0]:
         dx = _conv.forward(dy, w, None, None, x.shape[2:], stride, padding, dilation)
-    if needs[1]:
+    if needs[1] and whole:
+        dw = _whole.backward_weight(x, dy)
+    elif needs[1]:
         c, k, r, s = w.shape
         dw = memory.empty_array((r, s, k, c), x.dtype.num)
         _conv_weight.backward_weight(x, dy, dw, stride, padding, dilation)
