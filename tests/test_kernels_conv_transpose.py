@@ -112,6 +112,25 @@ def test_sequences(seed, name):
         check(name, x, w.transpose(1, 0, 2) if transposed else w, b, **sizes)
 
 
+@pytest.mark.skip("there are no grouped kernels yet")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["conv1d", "conv_transpose1d", "conv_transpose2d"])
+def test_groups(name, dtype):
+    """Of one channel (depthwise), of few and of many; as many outputs as channels, more and
+    fewer."""
+    axes, transposed = int(name[-2]), "transpose" in name
+    for groups, c, k in (5, 1, 1), (6, 1, 2), (33, 1, 1), (2, 3, 5), (3, 17, 9), (2, 16, 32):
+        x, b = draw(2, groups * c, *(7, 6)[:axes], dtype=dtype), draw(groups * k, dtype=dtype)
+        w = (groups * c, k) if transposed else (groups * k, c)
+        w = draw(*w, *(3, 2)[:axes], dtype=dtype)
+        check(name, x, w, b, groups=groups)
+        more = dict(output_padding=1) if transposed else {}
+        check(name, x, w, None, groups=groups, stride=2, padding=1, dilation=2, **more)
+        whole = x[..., :1] if axes == 1 else x[..., :1, :1]
+        if transposed:
+            check(name, whole, w, b, groups=groups)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 def test_epilogues_of_conv1d(activation, dtype):
@@ -225,7 +244,14 @@ TRANSPOSE = kernels.conv_transpose2d
             "conv_transpose2d: x and weight must have a pixel and a kernel of at least 1 x 1 "
             "(x: (2, 4, 0, 7), weight: (4, 5, 3, 3))",
         ),
-        (lambda: TRANSPOSE(X, W, groups=3), ValueError, "conv_transpose2d: groups must"),
+        (
+            lambda: TRANSPOSE(X, W, groups=3), ValueError,
+            "conv_transpose2d: groups must divide the 4 channels of x, got 3 (x: (2, 4, 6, 7))",
+        ),
+        (
+            lambda: TRANSPOSE(X, W, groups=0), ValueError,
+            "conv_transpose2d: groups must be >= 1, got 0",
+        ),
         (lambda: TRANSPOSE(X, W, stride=2**60), (ValueError, MemoryError, OverflowError), ""),
         (
             lambda: kernels.conv_transpose2d_backward(draw(2, 5, 8, 8), X, W), ValueError,

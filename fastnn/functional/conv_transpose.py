@@ -10,10 +10,10 @@ def conv_transpose2d(
     """y[n, k, h(i, r), h(j, s)] = b[k] + sum_{c, i, j, r, s} x[n, c, i, j] w[c, k, r, s],
     h(i, r) = i stride + r dilation - padding: the gradient of a convolution for its input.
 
-    input (N, C, H, W) or (C, H, W), weight (C, K, R, S), bias (K,) or None -> (N, K, OH, OW),
-    OH = (H - 1) stride - 2 padding + dilation (R - 1) + output_padding + 1. stride, padding,
-    output_padding, dilation: an int or a pair. One float dtype; plain arrays are cast to the
-    weight's. Raises ValueError where the shapes do not fit.
+    input (N, C, H, W) or (C, H, W), weight (C, K / groups, R, S), bias (K,) or None ->
+    (N, K, OH, OW), OH = (H - 1) stride - 2 padding + dilation (R - 1) + output_padding + 1. stride,
+    padding, output_padding, dilation: an int or a pair. One float dtype; plain arrays are cast to
+    the weight's. Raises ValueError where the shapes do not fit.
     """
     kernel = kernels.conv_transpose2d, kernels.conv_transpose2d_backward
     sizes = dict(
@@ -28,8 +28,8 @@ def conv_transpose1d(
 ):
     """y[n, k, i stride + s dilation - padding] = b[k] + sum_{c, i, s} x[n, c, i] w[c, k, s]
 
-    input (N, C, L) or (C, L), weight (C, K, S), bias (K,) or None -> (N, K, OL). stride, padding,
-    output_padding, dilation: an int. All else as in `conv_transpose2d`.
+    input (N, C, L) or (C, L), weight (C, K / groups, S), bias (K,) or None ->
+    (N, K, OL). stride, padding, output_padding, dilation: an int. All else as in `conv_transpose2d`.
     """
     kernel = kernels.conv_transpose1d, kernels.conv_transpose1d_backward
     sizes = dict(

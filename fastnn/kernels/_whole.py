@@ -9,9 +9,9 @@ import numpy as np
 from .linalg import gemm
 
 
-def fits(image, kernel, output, padding):
-    """All of them pairs (height, width)."""
-    return output == (1, 1) and image == kernel and padding == (0, 0)
+def fits(image, kernel, output, padding, groups):
+    """All but groups are pairs (height, width)."""
+    return groups == 1 and output == (1, 1) and image == kernel and padding == (0, 0)
 
 
 def forward(x, w, b=None, activation=None):

@@ -67,7 +67,7 @@ def _forward(op, axes, x, w, b, stride, padding, dilation, groups, activation):
     if activation not in _conv.ACTIVATIONS:
         names = sorted(filter(None, _conv.ACTIVATIONS))
         raise ValueError(f"{op}: activation must be None or one of {names}, got {activation!r}")
-    if _whole.fits(x.shape[2:], w.shape[2:], y_size, padding):
+    if _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups):
         return _whole.forward(x, w, b, activation)
     return _conv.forward(x, w, b, activation, y_size, stride, padding, dilation)
 
@@ -77,7 +77,7 @@ def _backward(op, axes, dy, x, w, stride, padding, dilation, groups, needs):
         op, axes, x, w, stride, padding, dilation, groups
     )
     dy = dy_of(op, axes, dy, (x.shape[0], w.shape[0], *y_size), x)
-    whole = _whole.fits(x.shape[2:], w.shape[2:], y_size, padding)
+    whole = _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups)
     dx = dw = db = None
     if needs[0] and whole:
         dx = _whole.backward_data(dy, w)

@@ -18,8 +18,9 @@ def conv_transpose2d(
 ):  # fmt: skip
     """y[n, k, i sh + r dh - ph, j sw + s dw - pw] = b[k] + sum_{c,i,j,r,s} x[n,c,i,j] w[c,k,r,s]
 
-    x: (N, C, H, W).  w: (C, K, R, S).  b: (K,) or None.  stride, padding, output_padding,
-    dilation: an int or a pair (height, width).
+    x: (N, C, H, W).  w: (C, K / groups, R, S).  b: (K,) or None.  stride, padding, output_padding,
+    dilation: an int or a pair (height, width).  groups: C and K are cut into so many equal runs of
+    channels, and c counts the channels of k's group only.
     Returns (N, K, OH, OW), channels-last, OH = (H - 1) sh - 2 ph + dh (R - 1) + 1 + output_padding:
     padding cuts off both ends, and output_padding, less than stride or dilation, lengthens the
     last.
@@ -42,7 +43,7 @@ def conv_transpose2d_backward(
 
     dy: (N, K, OH, OW), the gradient of y; x, w and keywords as given to `conv_transpose2d`.
     needs: which of the three to compute; the others are None.  dx: (N, C, H, W), channels-last.
-    dw: (C, K, R, S), with C fastest in memory.  db: (K,).
+    dw: (C, K / groups, R, S), with C fastest in memory.  db: (K,).
     """
     op = "conv_transpose2d_backward"
     return _backward(op, 2, dy, x, w, stride, padding, output_padding, groups, dilation, needs)
@@ -53,8 +54,8 @@ def conv_transpose1d(
 ):  # fmt: skip
     """y[n, k, i stride + s dilation - padding] = b[k] + sum_{c,i,s} x[n, c, i] w[c, k, s]
 
-    x: (N, C, L).  w: (C, K, S).  b: (K,) or None.  stride, padding, output_padding, dilation: an
-    int. Returns (N, K, OL), channels-last. All else as in `conv_transpose2d`.
+    x: (N, C, L).  w: (C, K / groups, S).  b: (K,) or None.  stride, padding, output_padding,
+    dilation: an int. Returns (N, K, OL), channels-last. All else as in `conv_transpose2d`.
     """
     op = "conv_transpose1d"
     return _forward(op, 1, x, w, b, stride, padding, output_padding, groups, dilation)[:, :, 0]
@@ -66,8 +67,8 @@ def conv_transpose1d_backward(
 ):  # fmt: skip
     """Gradients of `conv_transpose1d` for x, w and b: (dx, dw, db).
 
-    dy: (N, K, OL).  dx: (N, C, L), channels-last.  dw: (C, K, S), with C fastest in memory.
-    db: (K,).  All else as in `conv_transpose2d_backward`.
+    dy: (N, K, OL).  dx: (N, C, L), channels-last.  dw: (C, K / groups, S), with C fastest in
+    memory.  db: (K,).  All else as in `conv_transpose2d_backward`.
     """
     op = "conv_transpose1d_backward"
     dx, dw, db = _backward(
@@ -77,22 +78,22 @@ def conv_transpose1d_backward(
 
 
 def _forward(op, axes, x, w, b, stride, padding, output_padding, groups, dilation):
-    x, w, y_size, stride, padding, dilation = _geometry(
+    x, w, y_size, stride, padding, groups, dilation = _geometry(
         op, axes, x, w, stride, padding, output_padding, groups, dilation
     )
-    b = bias_of(op, b, w.shape[1], x)
-    if _whole.fits(y_size, w.shape[2:], x.shape[2:], padding):
+    b = bias_of(op, b, w.shape[1] * groups, x)
+    if _whole.fits(y_size, w.shape[2:], x.shape[2:], padding, groups):
         return _whole.backward_data(x, w, b)
     y = _conv.backward_data(x, w, y_size, stride, padding, dilation)
     return y if b is None else _add(y, b[:, None, None])
 
 
 def _backward(op, axes, dy, x, w, stride, padding, output_padding, groups, dilation, needs):
-    x, w, y_size, stride, padding, dilation = _geometry(
+    x, w, y_size, stride, padding, groups, dilation = _geometry(
         op, axes, x, w, stride, padding, output_padding, groups, dilation
     )
-    dy = dy_of(op, axes, dy, (x.shape[0], w.shape[1], *y_size), x)
-    whole = _whole.fits(y_size, w.shape[2:], x.shape[2:], padding)
+    dy = dy_of(op, axes, dy, (x.shape[0], w.shape[1] * groups, *y_size), x)
+    whole = _whole.fits(y_size, w.shape[2:], x.shape[2:], padding, groups)
     dx = dw = db = None
     if needs[0] and whole:
         dx = _whole.forward(dy, w)
@@ -114,6 +115,11 @@ def _geometry(op, axes, x, w, stride, padding, output_padding, groups, dilation)
     """The checked arguments, a sequence's as an image's, and (OH, OW)."""
     x = _checks.array(op, "x", x, 2 + axes)
     w = _checks.array(op, "weight", w, 2 + axes, x)
+    groups = _checks.count(op, "groups", groups)
+    if x.shape[1] % groups:
+        raise ValueError(
+            f"{op}: groups must divide the {x.shape[1]} channels of x, got {groups} (x: {x.shape})"
+        )
     if groups != 1:
         raise ValueError(f"{op}: groups must be 1 (there are no grouped kernels yet), got {groups}")
     if w.shape[0] != x.shape[1]:
@@ -146,4 +152,4 @@ def _geometry(op, axes, x, w, stride, padding, output_padding, groups, dilation)
                 f"weight: {w_shape})"
             )
         sizes.append(full - 2 * p)
-    return x, w, tuple(sizes), stride, padding, dilation
+    return x, w, tuple(sizes), stride, padding, groups, dilation
