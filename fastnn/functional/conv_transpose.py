@@ -29,7 +29,8 @@ def conv_transpose1d(
     """y[n, k, i stride + s dilation - padding] = b[k] + sum_{c, i, s} x[n, c, i] w[c, k, s]
 
     input (N, C, L) or (C, L), weight (C, K / groups, S), bias (K,) or None ->
-    (N, K, OL). stride, padding, output_padding, dilation: an int. All else as in `conv_transpose2d`.
+    (N, K, OL). stride, padding, output_padding, dilation: an int. All else as in
+    `conv_transpose2d`.
     """
     kernel = kernels.conv_transpose1d, kernels.conv_transpose1d_backward
     sizes = dict(
