@@ -98,6 +98,10 @@ TABLE = {
     "conv_transpose2d": lambda d, b, n: (
         (_image(d, b, n), d(5, 17, 3, 4), d(17)), {**_WINDOW, "output_padding": (1, 0)}),
     "conv_transpose2d to few": lambda d, b, n: ((_image(d, b, n), d(5, 3, 3, 4)), {"stride": 2}),
+    "conv_transpose2d of a pixel": lambda d, b, n: (
+        (d(b, 1 + n // 50, 1, 1), d(1 + n // 50, 33, 4, 3), d(33)), {}),
+    "conv2d_backward of a pixel": lambda d, b, n: (
+        (d(b, 33, 1, 1), d(b, 1 + n // 50, 4, 3), d(33, 1 + n // 50, 4, 3)), {}),
     "conv_transpose2d_backward": lambda d, b, n: (
         (d(b, 9, 24 + n // 200 * 2, 28), _image(d, b, n), d(5, 9, 4, 4)),
         {"stride": 2, "padding": 1}),
