@@ -97,6 +97,41 @@ def conv2d_both(x, w, b, dy, stride, padding, groups=1):
     )
 
 
+def conv1d_both(x, w, b, dy, stride, padding):
+    """-> y, dx, dw, db; x (N, C, L): im2col"""
+    if padding:
+        x = np.pad(x, ((0, 0), (0, 0), (padding, padding)))
+    view = sliding_window_view(x, w.shape[2], axis=2)[:, :, ::stride]
+    rows = view.transpose(0, 2, 1, 3).reshape(-1, w[0].size)
+    flat = dy.transpose(0, 2, 1).reshape(-1, len(w))
+    y = (rows @ w.reshape(len(w), -1).T + b).reshape(len(x), -1, len(w)).transpose(0, 2, 1)
+    taps = (flat @ w.reshape(len(w), -1)).reshape(len(x), -1, *w.shape[1:])
+    dx = np.zeros_like(x)
+    for s in range(w.shape[2]):
+        dx[:, :, s : s + (y.shape[2] - 1) * stride + 1 : stride] += taps[..., s].transpose(0, 2, 1)
+    dx = dx[:, :, padding : x.shape[2] - padding]
+    return y, dx, (flat.T @ rows).reshape(w.shape), flat.sum(0)
+
+
+def conv_transpose2d(x, w, b, stride, padding):
+    """y (N, K, OH, OW): every pixel's window of w, summed"""
+    n, c, h, width = x.shape
+    k, kernel = w.shape[1:3]
+    rows = x.transpose(0, 2, 3, 1).reshape(-1, c)
+    taps = (rows @ w.reshape(c, -1)).reshape(n, h, width, k, kernel, kernel)
+    size = [(m - 1) * stride - 2 * padding + kernel for m in (h, width)]
+    taps = taps.transpose(4, 5, 0, 3, 1, 2)
+    return add_windows(taps, (n, k, *size), kernel, stride, padding) + b[:, None, None]
+
+
+def conv_transpose2d_both(x, w, b, dy, stride, padding):
+    """-> y, dx, dw, db"""
+    dx, rows = conv2d(dy, w, x.dtype.type(0), stride, padding)
+    dw = x.transpose(0, 2, 3, 1).reshape(-1, len(w)).T @ rows
+    y = conv_transpose2d(x, w, b, stride, padding)
+    return y, dx, dw.reshape(w.shape), dy.sum((0, 2, 3))
+
+
 def max_pool2d(x, kernel, stride, padding=0):
     """-> y, and which element of its window won"""
     view = windows(x, kernel, stride, padding, -np.inf)

@@ -70,6 +70,57 @@ class Conv(NamedTuple):
         return text
 
 
+class Conv1d(NamedTuple):
+    """N sequences of C channels and length L, K kernels of S."""
+
+    N: int
+    C: int
+    L: int
+    K: int
+    S: int
+    stride: int
+    padding: int
+
+    @property
+    def output(self):
+        """OL"""
+        return (self.L + 2 * self.padding - self.S) // self.stride + 1
+
+    @property
+    def multiply_adds(self):
+        """As usually counted: taps in the padding included."""
+        return self.N * self.K * self.C * self.S * self.output
+
+    def __str__(self):
+        return f"{self.N} x {self.C} x {self.L}, {self.K} of {self.S} / {self.stride}"
+
+
+class ConvTranspose(NamedTuple):
+    N: int
+    C: int
+    H: int
+    W: int
+    K: int
+    R: int
+    stride: int
+    padding: int
+
+    @property
+    def output(self):
+        """(OH, OW)"""
+        more = self.R - 2 * self.padding
+        return (self.H - 1) * self.stride + more, (self.W - 1) * self.stride + more
+
+    @property
+    def multiply_adds(self):
+        """As usually counted: what the padding cuts off included."""
+        return self.N * self.C * self.H * self.W * self.K * self.R**2
+
+    def __str__(self):
+        text = f"{self.N} x {self.C} x {self.H} x {self.W}, {self.K} of {self.R} x {self.R}"
+        return f"{text} / {self.stride}"
+
+
 class Pool(NamedTuple):
     N: int
     C: int
@@ -123,6 +174,22 @@ CONV = (
     Conv(16, 128, 56, 56, 128, 3, 2, 1),
 )
 
+
+CONV1D = (
+    Conv1d(64, 50, 100, 100, 3, 1, 1),  # words of a sentence
+    Conv1d(32, 64, 1024, 64, 9, 2, 4),  # a signal
+    Conv1d(16, 1, 8192, 32, 16, 4, 0),
+)
+
+# A generator of 32 x 32 images, and an autoencoder's way back up.
+CONV_TRANSPOSE = (
+    ConvTranspose(64, 100, 1, 1, 256, 4, 1, 0),
+    ConvTranspose(64, 256, 4, 4, 128, 4, 2, 1),
+    ConvTranspose(64, 128, 8, 8, 64, 4, 2, 1),
+    ConvTranspose(64, 64, 16, 16, 3, 4, 2, 1),
+    ConvTranspose(32, 64, 28, 28, 32, 2, 2, 0),
+    ConvTranspose(32, 64, 28, 28, 64, 3, 1, 1),
+)
 
 # Where the arithmetic units should be the only limit.
 LARGE_GEMM = tuple(s for s in GEMM if min(s[:3]) >= 1024)

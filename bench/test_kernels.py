@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import cases
+import cases_conv
 import cases_elementwise
 import cases_norm
 import cases_resize
@@ -69,6 +70,24 @@ def test_conv2d(measure, shape, impl):
 @over(shapes.CONV)
 def test_conv2d_forward_and_backward(measure, shape, impl):
     measure(impl, cases.conv_both, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.CONV1D)
+def test_conv1d_forward_and_backward(measure, shape, impl):
+    measure(impl, cases_conv.conv1d, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.CONV_TRANSPOSE)
+def test_conv_transpose2d(measure, shape, impl):
+    measure(impl, cases_conv.transpose_forward, shape)
+
+
+@impls(*IMAGES)
+@over(shapes.CONV_TRANSPOSE)
+def test_conv_transpose2d_forward_and_backward(measure, shape, impl):
+    measure(impl, cases_conv.transpose_both, shape)
 
 
 @impls(*IMAGES)

@@ -91,6 +91,24 @@ TABLE = {
     "conv2d relu": lambda d, b, n: ((_image(d, b, n), d(33, 5, 3, 3)), {"activation": "relu"}),
     "conv2d_backward": lambda d, b, n: (
         (d(b, 9, 6 + n // 400, 10), d(b, 5, 12 + n // 400 * 2, 14), d(9, 5, 3, 5)), _WINDOW),
+    "conv1d": lambda d, b, n: (
+        (d(b, 7, n), d(33, 7, 4), d(33)), {"stride": 2, "padding": 3, "activation": "relu"}),
+    "conv1d_backward": lambda d, b, n: (
+        (d(b, 33, n), d(b, 7, n), d(33, 7, 5)), {"padding": 4, "dilation": 2}),
+    "conv_transpose2d": lambda d, b, n: (
+        (_image(d, b, n), d(5, 17, 3, 4), d(17)), {**_WINDOW, "output_padding": (1, 0)}),
+    "conv_transpose2d to few": lambda d, b, n: ((_image(d, b, n), d(5, 3, 3, 4)), {"stride": 2}),
+    "conv_transpose2d of a pixel": lambda d, b, n: (
+        (d(b, 1 + n // 50, 1, 1), d(1 + n // 50, 33, 4, 3), d(33)), {}),
+    "conv2d_backward of a pixel": lambda d, b, n: (
+        (d(b, 33, 1, 1), d(b, 1 + n // 50, 4, 3), d(33, 1 + n // 50, 4, 3)), {}),
+    "conv_transpose2d_backward": lambda d, b, n: (
+        (d(b, 9, 24 + n // 200 * 2, 28), _image(d, b, n), d(5, 9, 4, 4)),
+        {"stride": 2, "padding": 1}),
+    "conv_transpose1d": lambda d, b, n: (
+        (d(b, 7, n), d(7, 17, 4), d(17)), {"stride": 3, "padding": 1, "output_padding": 2}),
+    "conv_transpose1d_backward": lambda d, b, n: (
+        (d(b, 9, 2 * n), d(b, 7, n), d(7, 9, 4)), {"stride": 2, "padding": 1}),
     "im2col": lambda d, b, n: ((_image(d, b, n), (3, 5)), _WINDOW),
     "col2im": lambda d, b, n: (
         (d(b, 45, (6 + n // 400) * 14), (12 + n // 400 * 2, 14), (3, 3)), _COLUMNS),

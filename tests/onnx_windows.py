@@ -61,6 +61,33 @@ def windows(image, kernel, auto_pad, pads, strides, dilations):
     return Windows(tuple(kernel), stride, dilation, pairs)
 
 
+def volumes(pool, x, kernel_shape, pads, strides, dilations, **options):
+    """A separable pool of volumes: of their planes, and then along the depth."""
+    each = dict(kernel_shape=kernel_shape, strides=strides, dilations=dilations)
+
+    def along(axes):
+        picked = {name: values and values[axes] for name, values in each.items()}
+        return options | picked | dict(pads=pads and [*pads[:3][axes], *pads[3:][axes]])
+
+    n, c, depth, *image = x.shape
+    planes = np.asarray(pool(x.reshape(n, c * depth, *image), **along(slice(1, 3))))
+    columns = planes.reshape(n, c, depth, -1).swapaxes(2, 3)
+    pooled = np.asarray(pool(columns.reshape(n, -1, depth), **along(slice(1))))
+    pooled = pooled.reshape(n, c, *planes.shape[2:], -1)
+    return np.moveaxis(pooled, -1, 2)
+
+
+def sums(x, how, ceil_mode):
+    """The sums of dilated windows, which no pool takes: each channel's convolution with ones."""
+    spans = zip(x.shape[2:], *how, strict=True)
+    rest = [(n + sum(ends) - (k - 1) * d - 1) % s for n, k, s, d, ends in spans]
+    longer = [s - r if ceil_mode and r else 0 for s, r in zip(how.stride, rest, strict=True)]
+    x = pad(x, [(a, b + more) for (a, b), more in zip(how.pads, longer, strict=True)]).data
+    planes, ones = x.reshape(-1, 1, *x.shape[2:]), np.ones((1, 1, *how.kernel), x.dtype)
+    y = by_rank("conv", x)(planes, ones, stride=how.stride, dilation=how.dilation)
+    return y.reshape(*x.shape[:2], *y.shape[2:])
+
+
 def halves(total, auto_pad):
     """Padding before and after; an odd pixel goes after with SAME_UPPER, before otherwise."""
     less = total // 2
@@ -93,6 +120,8 @@ def ConvTranspose(
         )  # fmt: skip
         return y[:, :, 0]
     conv = by_rank("conv_transpose", x)
+    if group > 1:
+        raise Skip("no groups")
     how = windows(x.shape[2:], w.shape[2:], "NOTSET", pads, strides, dilations)
     extra, padding, shape = [], [], []
     for a, (n, k, s, d, (before, after)) in enumerate(zip(x.shape[2:], *how, strict=True)):
@@ -116,6 +145,12 @@ def MaxPool(
     x, *, auto_pad="NOTSET", ceil_mode=0, dilations=None, kernel_shape, pads=None,
     storage_order=0, strides=None,
 ):  # fmt: skip
+    if x.ndim == 5:
+
+        def largest(x, **options):
+            return MaxPool(x, auto_pad=auto_pad, ceil_mode=ceil_mode, **options)[0]
+
+        return volumes(largest, x, kernel_shape, pads, strides, dilations)
     pool = by_rank("max_pool", x)
     image = x.shape[2:]
     how = windows(image, kernel_shape, auto_pad, pads, strides, dilations)
@@ -136,11 +171,16 @@ def AveragePool(
     x, *, auto_pad="NOTSET", ceil_mode=0, count_include_pad=0, dilations=None, kernel_shape,
     pads=None, strides=None,
 ):  # fmt: skip
+    if x.ndim == 5:
+        options = dict(auto_pad=auto_pad, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+        return volumes(AveragePool, x, kernel_shape, pads, strides, dilations, **options)
     pool = by_rank("avg_pool", x)
     how = windows(x.shape[2:], kernel_shape, auto_pad, pads, strides, dilations)
-    if max(how.dilation) > 1:
-        raise Skip("no dilation in average pooling, as in PyTorch")
     image = x
+    if max(how.dilation) > 1:
+        counted = pad(np.ones_like(x), how.pads, float(count_include_pad)).data
+        placed = how._replace(pads=((0, 0),) * len(how.pads))
+        return sums(x, how, ceil_mode) / sums(counted, placed, ceil_mode)
     x, padding = how.padded(x, 0.0, how.half())
     average = functools.partial(
         pool, kernel_size=how.kernel, stride=how.stride, padding=padding, ceil_mode=bool(ceil_mode)
@@ -155,10 +195,13 @@ def LpPool(
     x, *, auto_pad="NOTSET", ceil_mode=0, dilations=None, kernel_shape, p=2, pads=None,
     strides=None,
 ):  # fmt: skip
+    if x.ndim == 5:
+        options = dict(auto_pad=auto_pad, ceil_mode=ceil_mode, p=p)
+        return volumes(LpPool, x, kernel_shape, pads, strides, dilations, **options)
     pool = by_rank("lp_pool", x)
     how = windows(x.shape[2:], kernel_shape, auto_pad, pads, strides, dilations)
     if max(how.dilation) > 1:
-        raise Skip("no dilation in Lp pooling, as in PyTorch")
+        return sums(abs(Tensor(x)).data ** p, how, ceil_mode) ** (1 / p)
     x = pad(abs(Tensor(x)), how.pads)  # PyTorch takes no absolute value
     return pool(x, p, how.kernel, how.stride, bool(ceil_mode))
 
@@ -209,8 +252,10 @@ def Resize(
     extrapolation_value=0.0, keep_aspect_ratio_policy="stretch", mode="nearest",
     nearest_mode="round_prefer_floor",
 ):  # fmt: skip
-    if mode == "cubic" or antialias:
-        raise Skip("no cubic or antialiased resizing")
+    if mode == "cubic":
+        raise Skip("no cubic resizing")
+    if antialias:
+        raise Skip("no antialiased resizing")
     axes = [a % x.ndim for a in (range(x.ndim) if axes is None else axes)]
     place = [axes.index(a) for a in range(2, x.ndim)]
     image = np.array(x.shape[2:])

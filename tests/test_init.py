@@ -120,7 +120,12 @@ def test_errors(call, error, message):
 
 @pytest.mark.parametrize(
     ("make", "fan_in"),
-    [(lambda: nn.Linear(100, 300), 100), (lambda: nn.Conv2d(8, 200, (5, 3)), 120)],
+    [
+        (lambda: nn.Linear(100, 300), 100),
+        (lambda: nn.Conv2d(8, 200, (5, 3)), 120),
+        (lambda: nn.Conv1d(24, 200, 5), 120),
+        (lambda: nn.ConvTranspose2d(200, 300, 2), 1200),
+    ],
 )
 def test_layers_start_as_torchs(make, fan_in):
     fastnn.manual_seed(1)

@@ -129,6 +129,17 @@ def test_pixels_that_are_neighbours_in_another_order(k):
     check(x, draw(k, 1, 2, 2, seed=1), draw(k, seed=2), padding=1)
 
 
+@pytest.mark.parametrize("c", [1, 9])
+def test_one_row_with_a_stride_of_zero(c):
+    """As an axis that indexing adds has: x[:, :, None]."""
+    x, w, dy = (draw(*shape) for shape in ((2, 9, c), (32, c, 1, 3), (2, 7, 32)))
+    x, dy = (a.transpose(0, 2, 1)[:, :, None] for a in (x, dy))
+    assert x.strides[2] == dy.strides[2] == 0
+    actual, expected = conv2d_backward(dy, x, w), reference.conv2d_backward(dy, x, w)
+    for got, want in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_width_of_channels(dtype):
     """Tails of the register tile in both directions."""

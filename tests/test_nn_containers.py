@@ -19,6 +19,7 @@ def test_sequential_from_modules_and_from_a_dict():
 FUSING = [
     (lambda: nn.Linear(5, 4), (3, 5)),
     (lambda: nn.Conv2d(2, 4, 3, padding=1), (2, 2, 5, 6)),
+    (lambda: nn.Conv1d(2, 4, 4, padding="same"), (2, 2, 7)),
 ]
 
 

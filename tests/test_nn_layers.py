@@ -205,13 +205,58 @@ def test_conv2d_arguments():
             "Conv2d: padding must be an int, a pair, 'same' or 'valid', got 'full'",
         ),
         ({"padding": "same", "stride": 2}, r"Conv2d: padding='same' needs stride 1, got \(2, 2\)"),
-        ({"stride": (1, 2, 3)}, r"Conv2d: stride must be an int or a pair, got \(1, 2, 3\)"),
         ({"groups": 3}, "Conv2d: groups must divide in_channels 4 and out_channels 6, got 3"),
     ],
 )
 def test_conv2d_errors(keywords, message):
     with pytest.raises(ValueError, match=message):
         nn.Conv2d(4, 6, 3, **keywords)
+
+
+def test_sizes_of_convolutions_are_ints():
+    with pytest.raises(TypeError, match=r"Conv2d: stride must be an int or a pair of ints, got"):
+        nn.Conv2d(4, 6, 3, stride=(1, 2, 3))
+    with pytest.raises(TypeError, match=r"Conv1d: kernel_size must be an int, got \(2, 3\)"):
+        nn.Conv1d(4, 6, (2, 3))
+    with pytest.raises(ValueError, match="Conv1d: padding must be an int, 'same' or 'valid', got"):
+        nn.Conv1d(4, 6, 3, padding="full")
+
+
+def test_conv1d_arguments():
+    conv = nn.Conv1d(4, 6, 3, stride=2, padding=1, dilation=2, bias=False)
+    assert conv.weight.shape == (6, 4, 3) and conv.kernel_size == (3,)
+    assert conv.weight.data.transpose(2, 1, 0).flags.c_contiguous  # K fastest in memory
+    x = draw(2, 4, 9).astype(np.float32)
+    np.testing.assert_array_equal(conv(x).data, F.conv1d(x, conv.weight, None, 2, 1, 2).data)
+    assert nn.Conv1d(4, 3, 4, padding="same")(x).shape == (2, 3, 9)
+    assert nn.Conv1d(4, 6, 3, groups=2).weight.shape == (6, 2, 3)
+
+
+def test_transposed_convolutions():
+    conv = nn.ConvTranspose2d(4, 6, (3, 2), (2, 3), (1, 0), (1, 2), dilation=(1, 2))
+    assert conv.weight.shape == (4, 6, 3, 2)
+    assert conv.weight.data.transpose(2, 3, 1, 0).flags.c_contiguous  # C fastest in memory
+    x = draw(2, 4, 5, 4).astype(np.float32)
+    expected = F.conv_transpose2d(x, conv.weight, conv.bias, (2, 3), (1, 0), (1, 2), 1, (1, 2))
+    np.testing.assert_array_equal(conv(x).data, expected.data)
+    conv = nn.ConvTranspose1d(4, 6, 3, stride=3, padding=2)
+    expected = F.conv_transpose1d(x[..., 0], conv.weight, conv.bias, 3, 2, 1)
+    np.testing.assert_array_equal(conv(x[..., 0], [12]).data, expected.data)
+    assert nn.ConvTranspose1d(4, 6, 3, groups=2).weight.shape == (4, 3, 3)
+
+
+def test_output_size_of_a_transposed_convolution():
+    """Undoes what a strided convolution did to any image's size."""
+    down, up = nn.Conv2d(3, 4, 3, 2, 1), nn.ConvTranspose2d(4, 3, 3, 2, 1)
+    for size in (8, 7), (7, 8):
+        y = down(np.ones((2, 3, *size)))
+        assert up(y, output_size=size).shape == up(y, (2, 3, *size)).shape == (2, 3, *size)
+        assert up(y[0], size).shape == (3, *size)
+    message = r"ConvTranspose2d: output_size must be between \[7, 7\] and \[8, 8\], got \[9, 7\]"
+    with pytest.raises(ValueError, match=message):
+        up(y, (9, 7))
+    with pytest.raises(ValueError, match="output_size must have 2 or 4 entries, got"):
+        up(y, (3, 9, 7))
 
 
 def test_groups_are_refused_by_the_kernel():

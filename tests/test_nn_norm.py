@@ -124,17 +124,18 @@ def test_errors(call, message):
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("affine", [True, False])
-def test_fuse_conv_bn_eval(affine, bias):
-    conv = nn.Conv2d(4, 7, 3, stride=2, padding=1, bias=bias)
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_fuse_conv_bn_eval(kind, affine, bias):
+    conv, transpose = kind(4, 7, 3, stride=2, padding=1, bias=bias), kind is nn.ConvTranspose2d
     bn = nn.BatchNorm2d(7, affine=affine)
     for array in (bn.running_mean.data, bn.running_var.data, *(p.data for p in bn.parameters())):
         array[...] = np.abs(draw(7)) + 0.5
     before = {k: v.copy() for k, v in conv.state_dict().items()}
     with pytest.raises(ValueError, match="fuse_conv_bn_eval: the modules must be in evaluation"):
         fuse_conv_bn_eval(conv, bn.eval())
-    fused = fuse_conv_bn_eval(conv.eval(), bn)
+    fused = fuse_conv_bn_eval(conv.eval(), bn, transpose)
     np.testing.assert_allclose(fused(IMAGES).data, bn(conv(IMAGES)).data, rtol=1e-4, atol=1e-5)
-    assert type(fused) is nn.Conv2d and not fused.training and fused.stride == (2, 2)
+    assert type(fused) is kind and not fused.training and fused.stride == (2, 2)
     assert fused.weight.data.strides == conv.weight.data.strides
     assert list(fused.state_dict()) == ["weight", "bias"] and fused.bias.dtype == np.float32
     assert all((before[k] == v).all() for k, v in conv.state_dict().items())

@@ -45,6 +45,45 @@ def test_conv2d(stride, padding, dilation, groups):
     near(reference.col2im(cols.detach().numpy(), (9, 8), (3, 2), **window), image)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(
+    "sizes",
+    [dict(), dict(stride=2, padding=1), dict(dilation=3), dict(stride=3, padding=2, dilation=2)],
+)
+def test_conv1d(sizes, groups):
+    leaves = x, w, b = leaf(draw(2, 4, 9)), leaf(draw(6, 4 // groups, 3)), leaf(draw(6))
+    y = F.conv1d(x, w, b, groups=groups, **sizes)
+    dy, gradients = differentiate(y, *leaves)
+    x, w, b = (t.detach().numpy() for t in leaves)
+    near(reference.conv1d(x, w, b, groups=groups, **sizes), y)
+    ours = reference.conv1d_backward(dy, x, w, groups=groups, **sizes)
+    for a, g in zip(ours, gradients, strict=True):
+        near(a, g)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        dict(),
+        dict(stride=2, padding=1, output_padding=1),
+        dict(dilation=3, output_padding=2),
+        dict(stride=3, padding=2, dilation=2, output_padding=2),
+    ],
+)
+@pytest.mark.parametrize("axes", [1, 2])
+def test_conv_transpose(axes, sizes, groups):
+    name = f"conv_transpose{axes}d"
+    x, w, b = draw(2, 4, *(5, 6)[:axes]), draw(4, 6 // groups, *(3, 4)[:axes]), draw(6)
+    leaves = leaf(x), leaf(w), leaf(b)
+    y = getattr(F, name)(*leaves, groups=groups, **sizes)
+    dy, gradients = differentiate(y, *leaves)
+    near(getattr(reference, name)(x, w, b, groups=groups, **sizes), y)
+    ours = getattr(reference, f"{name}_backward")(dy, x, w, groups=groups, **sizes)
+    for a, g in zip(ours, gradients, strict=True):
+        near(a, g)
+
+
 @pytest.mark.parametrize("ceil_mode", [False, True])
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("padding", [0, 1])

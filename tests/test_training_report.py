@@ -46,6 +46,17 @@ def test_the_table_is_aligned_and_says_what_it_counts():
     assert "a multiply-add counts as 2" in lines[-1]
 
 
+def test_convolutions_of_sequences_and_transposed_ones():
+    model = nn.Sequential(
+        nn.Conv1d(3, 8, 5, stride=2, padding=2), nn.ConvTranspose1d(8, 2, 4, 2, 1), nn.Flatten(),
+    )  # fmt: skip
+    down, up, _ = summary(model, (3, 10)).layers
+    assert (down.output_shape, down.flops) == ((8, 5), 2 * 8 * 5 * 3 * 5)
+    assert (up.output_shape, up.flops) == ((2, 10), 2 * 8 * 5 * 2 * 4)
+    (image,) = summary(nn.ConvTranspose2d(4, 3, (2, 3)), (4, 5, 6)).layers
+    assert image.flops == 2 * 4 * 5 * 6 * 3 * 6
+
+
 class Shared(nn.Module):
     """One layer used twice, and a layer of an unknown kind."""
 

@@ -7,7 +7,8 @@ those parents that require one, and no others. Backwards stand below the line th
 
 from .activation import elu, leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
 from .classification import cross_entropy, nll_loss
-from .conv import conv2d, fold, unfold
+from .conv import conv1d, conv2d, fold, unfold
+from .conv_transpose import conv_transpose1d, conv_transpose2d
 from .dropout import dropout, dropout1d, dropout2d
 from .linear import linear
 from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
@@ -31,9 +32,10 @@ from .shape import flatten, one_hot
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d",
     "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "conv2d", "cross_entropy", "dropout", "dropout1d",
-    "dropout2d", "elu", "flatten", "fold", "group_norm", "instance_norm", "interpolate", "l1_loss",
-    "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax", "lp_pool1d",
-    "lp_pool2d", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "one_hot", "pad", "relu",
-    "sigmoid", "softmax", "softplus", "tanh", "unfold",
+    "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
+    "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu", "flatten", "fold", "group_norm",
+    "instance_norm", "interpolate", "l1_loss", "layer_norm", "leaky_relu", "linear",
+    "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool2d",
+    "mse_loss", "nll_loss", "one_hot", "pad", "relu", "sigmoid", "softmax", "softplus", "tanh",
+    "unfold",
 ]  # fmt: skip

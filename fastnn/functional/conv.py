@@ -2,20 +2,11 @@
 
 from .. import kernels
 from ..autograd import as_tensor, record
+from ..kernels._window import ints
 from .activation import backward_of
 
 
-def pair(op, name, value):
-    """An int or a pair of ints as a pair."""
-    values = (value, value) if hasattr(value, "__index__") else tuple(value)
-    if len(values) != 2:
-        raise ValueError(f"{op}: {name} must be an int or a pair, got {value!r}")
-    return values
-
-
-def conv2d(
-    input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, activation=None
-):
+def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, activation=None):
     """y[n, k, i, j] = act(b[k] + sum_{c, r, s} x[n, c, h(i, r), h(j, s)] w[k, c, r, s]),
     h(i, r) = i stride + r dilation - padding, x zero outside the image; act None, "relu",
     "sigmoid" or "tanh".
@@ -25,50 +16,66 @@ def conv2d(
     output is as large as the input; stride 1 only). One float dtype; plain arrays are cast to
     the weight's. Raises ValueError where the shapes do not fit.
     """
+    kernel = kernels.conv2d, kernels.conv2d_backward
+    sizes = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return _conv("conv2d", kernel, 2, input, weight, bias, sizes, activation)
+
+
+def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, activation=None):
+    """y[n, k, i] = act(b[k] + sum_{c, s} x[n, c, i stride + s dilation - padding] w[k, c, s]),
+    x zero outside the sequence; act None, "relu", "sigmoid" or "tanh".
+
+    input (N, C, L) or (C, L), weight (K, C, S), bias (K,) or None -> (N, K, OL). stride, padding,
+    dilation: an int; padding may be "valid" or "same". All else as in `conv2d`.
+    """
+    kernel = kernels.conv1d, kernels.conv1d_backward
+    sizes = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return _conv("conv1d", kernel, 1, input, weight, bias, sizes, activation)
+
+
+def _conv(op, kernel, axes, input, weight, bias, sizes, activation):
+    """kernel: (forward, backward); axes: of an image, 2, or a sequence, 1."""
     w = as_tensor(weight)
     x = as_tensor(input, w)
-    if isinstance(padding, str):
-        padding, crop = _named_padding(padding, w.data.shape, stride, dilation)
-        if crop != (0, 0):
-            y = conv2d(x, w, bias, stride, padding, dilation, groups, activation=activation)
-            return y[..., crop[0] :, crop[1] :]
-    if x.data.ndim == 3:
-        y = conv2d(
-            x.unsqueeze(0), w, bias, stride, padding, dilation, groups, activation=activation
-        )
-        return y.squeeze(0)
+    if isinstance(sizes["padding"], str):
+        padding, crop = _named_padding(op, axes, w.data.shape[2:], **sizes)
+        sizes = sizes | dict(padding=padding)
+        if any(crop):
+            y = _conv(op, kernel, axes, x, w, bias, sizes, activation)
+            return y[(..., *(slice(n, None) for n in crop))]
+    if x.data.ndim == 1 + axes:
+        return _conv(op, kernel, axes, x.unsqueeze(0), w, bias, sizes, activation).squeeze(0)
     xd, wd = x.data, w.data
     parents = (x, w) if bias is None else (x, w, as_tensor(bias, w))
     bd = None if bias is None else parents[2].data
-    windows = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    y = kernels.conv2d(xd, wd, bd, **windows, activation=activation)
+    forward, differentiate = kernel
+    y = forward(xd, wd, bd, **sizes, activation=activation)
     needs = (x.requires_grad, w.requires_grad, bd is not None and parents[2].requires_grad)
     count = len(parents)
 
     def backward(dy):  # y = act(x * w + b)
         dy = backward_of(activation, dy, y)
-        return kernels.conv2d_backward(dy, xd, wd, **windows, needs=needs)[:count]
+        return differentiate(dy, xd, wd, **sizes, needs=needs)[:count]
 
     return record(y, parents, backward)
 
 
-def _named_padding(padding, weight_shape, stride, dilation):
-    """'valid' or 'same' as ((ph, pw), (rows, columns) to drop from the front of the output).
+def _named_padding(op, axes, kernel, stride, padding, dilation, groups):
+    """'valid' or 'same' as (padding, what to drop from the front of the output), an int an axis.
 
     'same' pads dilation * (kernel - 1) in all. Where that is odd, the extra pixel goes to the
     end, as in torch: padding both sides by the larger half makes one output row too many, the
     first.
     """
     if padding == "valid":
-        return (0, 0), (0, 0)
+        return 0, ()
     if padding != "same":
-        raise ValueError(
-            f"conv2d: padding must be an int, a pair, 'same' or 'valid', got {padding!r}"
-        )
-    if pair("conv2d", "stride", stride) != (1, 1):
-        raise ValueError(f"conv2d: padding='same' needs stride 1, got {stride}")
-    dilations = pair("conv2d", "dilation", dilation)
-    totals = [d * (k - 1) for d, k in zip(dilations, weight_shape[2:], strict=True)]
+        kinds = "an int, a pair" if axes == 2 else "an int"
+        raise ValueError(f"{op}: padding must be {kinds}, 'same' or 'valid', got {padding!r}")
+    if set(ints(op, axes, "stride", stride, 1)) != {1}:
+        raise ValueError(f"{op}: padding='same' needs stride 1, got {stride}")
+    dilations = ints(op, axes, "dilation", dilation, 1)
+    totals = [d * (k - 1) for d, k in zip(dilations, kernel, strict=True)]
     return tuple((t + 1) // 2 for t in totals), tuple(t % 2 for t in totals)
 
 

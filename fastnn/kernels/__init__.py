@@ -32,7 +32,13 @@ from .adaptive_pool import (
     adaptive_max_pool2d,
     adaptive_max_pool2d_backward,
 )
-from .conv import conv2d, conv2d_backward
+from .conv import conv1d, conv1d_backward, conv2d, conv2d_backward
+from .conv_transpose import (
+    conv_transpose1d,
+    conv_transpose1d_backward,
+    conv_transpose2d,
+    conv_transpose2d_backward,
+)
 from .dropout import dropout, dropout_backward, dropout_channels, dropout_channels_backward
 from .elementwise import add, divide, multiply, negative, subtract
 from .im2col import col2im, im2col
@@ -75,10 +81,12 @@ __all__ = [
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool1d",
     "adaptive_max_pool1d_backward", "adaptive_max_pool2d", "adaptive_max_pool2d_backward", "add",
     "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
-    "batch_norm_backward", "col2im", "conv2d", "conv2d_backward", "divide", "dropout",
-    "dropout_backward", "dropout_channels", "dropout_channels_backward", "elu", "elu_backward",
-    "exp", "exp_backward", "gemm", "global_norm", "group_norm", "group_norm_backward", "im2col",
-    "interpolate", "interpolate_backward", "layer_norm", "layer_norm_backward", "leaky_relu",
+    "batch_norm_backward", "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward",
+    "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
+    "conv_transpose2d_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
+    "dropout_channels_backward", "elu", "elu_backward", "exp", "exp_backward", "gemm",
+    "global_norm", "group_norm", "group_norm_backward", "im2col", "interpolate",
+    "interpolate_backward", "layer_norm", "layer_norm_backward", "leaky_relu",
     "leaky_relu_backward", "local_response_norm", "local_response_norm_backward", "log_softmax",
     "log_softmax_backward", "matmul", "max", "max_backward", "max_pool1d", "max_pool1d_backward",
     "max_pool2d", "max_pool2d_backward", "mean", "multiply", "negative", "pack", "pad",

@@ -11,6 +11,30 @@ def channels_last(x):
     return x if x.flags.c_contiguous else np.ascontiguousarray(x)
 
 
+def as_images(x):
+    """A sequence's (N, C, L) as an image's (N, C, 1, L); an image's as it is."""
+    return x[:, :, None] if x.ndim == 3 else x
+
+
+def bias_of(op, b, outputs, x):
+    """A convolution's bias (K,), contiguous, or None."""
+    if b is None:
+        return None
+    b = _checks.array(op, "bias", b, 1, x)
+    if b.shape[0] != outputs:
+        raise ValueError(f"{op}: bias must have shape ({outputs},), got {b.shape}")
+    return b if b.flags.c_contiguous else b.copy()
+
+
+def dy_of(op, axes, dy, y_shape, x):
+    """The gradient of y, as an image's; y_shape: (N, K, OH, OW), of sequences with OH = 1."""
+    dy = _checks.array(op, "dy", dy, 2 + axes, x)
+    y_shape = y_shape if axes == 2 else (*y_shape[:2], y_shape[3])
+    if dy.shape != y_shape:
+        raise ValueError(f"{op}: dy must have y's shape {y_shape}, got {dy.shape}")
+    return as_images(dy)
+
+
 def output_size(op, image, kernel, stride, padding, dilation, ceil_mode=False):
     """(OH, OW): in each direction 1 + (size + 2 pad - dilation (kernel - 1) - 1) / stride, rounded
     down, or with ceil_mode up, if the last window then starts inside the image or its left padding.
@@ -54,6 +78,13 @@ def length(op, name, value, least):
     if value < least:
         raise ValueError(f"{op}: {name} must be >= {least}, got {value}")
     return least, value
+
+
+def ints(op, axes, name, value, least):
+    """An int or, for two axes, a pair of ints, each >= least, as a tuple of `axes`."""
+    if axes == 2:
+        return _checks.pair(op, name, value, least)
+    return length(op, name, value, least)[1:]
 
 
 def _by(pair):

@@ -1,9 +1,10 @@
-"""2-D convolution, forward and backward."""
+"""Convolution of images and sequences, forward and backward. A sequence is an image of height 1."""
 
 from .._kernels import conv as _conv
 from .._kernels import conv_weight as _conv_weight
 from .._kernels import memory
-from . import _checks
+from . import _checks, _whole
+from ._window import as_images, bias_of, dy_of, length
 from .reduce import sum as _sum
 
 
@@ -18,18 +19,7 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activatio
     x channels-last, w with K fastest, as `conv2d_backward` returns dw). Raises TypeError for mixed
     or other dtypes, ValueError for shapes and numbers that do not fit.
     """
-    x, w, y_size, stride, padding, dilation = _geometry(
-        "conv2d", x, w, stride, padding, dilation, groups
-    )
-    if b is not None:
-        b = _checks.array("conv2d", "bias", b, 1, x)
-        if b.shape[0] != w.shape[0]:
-            raise ValueError(f"conv2d: bias must have shape ({w.shape[0]},), got {b.shape}")
-        b = b if b.flags.c_contiguous else b.copy()
-    if activation not in _conv.ACTIVATIONS:
-        names = sorted(filter(None, _conv.ACTIVATIONS))
-        raise ValueError(f"conv2d: activation must be None or one of {names}, got {activation!r}")
-    return _conv.forward(x, w, b, activation, y_size, stride, padding, dilation)
+    return _forward("conv2d", 2, x, w, b, stride, padding, dilation, groups, activation)
 
 
 def conv2d_backward(
@@ -42,17 +32,60 @@ def conv2d_backward(
     with K fastest in memory.  db: (K,).
     """
     op = "conv2d_backward"
+    return _backward(op, 2, dy, x, w, stride, padding, dilation, groups, needs)
+
+
+def conv1d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
+    """y[n, k, i] = act(b[k] + sum_{c,s} x[n, c, i stride + s dilation - padding] w[k, c, s])
+
+    x: (N, C, L).  w: (K, C, S).  b: (K,) or None.  stride, padding, dilation: an int.
+    Returns (N, K, OL), channels-last, with OL = (L + 2 padding - dilation (S - 1) - 1) // stride
+    + 1. All else as in `conv2d`.
+    """
+    y = _forward("conv1d", 1, x, w, b, stride, padding, dilation, groups, activation)
+    return y[:, :, 0]
+
+
+def conv1d_backward(
+    dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, needs=(True, True, True)
+):
+    """Gradients of `conv1d` (without activation) for x, w and b: (dx, dw, db).
+
+    dy: (N, K, OL).  dx: (N, C, L), channels-last.  dw: (K, C, S), with K fastest in memory.
+    db: (K,).  All else as in `conv2d_backward`.
+    """
+    op = "conv1d_backward"
+    dx, dw, db = _backward(op, 1, dy, x, w, stride, padding, dilation, groups, needs)
+    return dx if dx is None else dx[:, :, 0], dw if dw is None else dw[:, :, 0], db
+
+
+def _forward(op, axes, x, w, b, stride, padding, dilation, groups, activation):
     x, w, y_size, stride, padding, dilation = _geometry(
-        op, x, w, stride, padding, dilation, groups
+        op, axes, x, w, stride, padding, dilation, groups
     )
-    dy = _checks.array(op, "dy", dy, 4, x)
-    y_shape = (x.shape[0], w.shape[0], *y_size)
-    if dy.shape != y_shape:
-        raise ValueError(f"{op}: dy must have y's shape {y_shape}, got {dy.shape}")
+    b = bias_of(op, b, w.shape[0], x)
+    if activation not in _conv.ACTIVATIONS:
+        names = sorted(filter(None, _conv.ACTIVATIONS))
+        raise ValueError(f"{op}: activation must be None or one of {names}, got {activation!r}")
+    if _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups):
+        return _whole.forward(x, w, b, activation)
+    return _conv.forward(x, w, b, activation, y_size, stride, padding, dilation)
+
+
+def _backward(op, axes, dy, x, w, stride, padding, dilation, groups, needs):
+    x, w, y_size, stride, padding, dilation = _geometry(
+        op, axes, x, w, stride, padding, dilation, groups
+    )
+    dy = dy_of(op, axes, dy, (x.shape[0], w.shape[0], *y_size), x)
+    whole = _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups)
     dx = dw = db = None
-    if needs[0]:
+    if needs[0] and whole:
+        dx = _whole.backward_data(dy, w)
+    elif needs[0]:
         dx = _conv.backward_data(dy, w, x.shape[2:], stride, padding, dilation)
-    if needs[1]:
+    if needs[1] and whole:
+        dw = _whole.backward_weight(dy, x)
+    elif needs[1]:
         k, c, r, s = w.shape
         dw = memory.empty_array((r, s, c, k), x.dtype.num)
         _conv_weight.backward_weight(dy, x, dw, stride, padding, dilation)
@@ -62,29 +95,32 @@ def conv2d_backward(
     return dx, dw, db
 
 
-def _geometry(op, x, w, stride, padding, dilation, groups):
-    """The checked arguments, and (OH, OW)."""
-    x = _checks.array(op, "x", x, 4)
-    w = _checks.array(op, "weight", w, 4, x)
+def _geometry(op, axes, x, w, stride, padding, dilation, groups):
+    """The checked arguments, a sequence's as an image's, and (OH, OW)."""
+    x = _checks.array(op, "x", x, 2 + axes)
+    w = _checks.array(op, "weight", w, 2 + axes, x)
     if groups != 1:
         raise ValueError(f"{op}: groups must be 1 (there are no grouped kernels yet), got {groups}")
     if w.shape[1] != x.shape[1]:
         raise ValueError(
             f"{op}: weight has {w.shape[1]} input channels, x has {x.shape[1]} (x: {x.shape})"
         )
-    stride = _checks.pair(op, "stride", stride, 1)
-    padding = _checks.pair(op, "padding", padding, 0)
-    dilation = _checks.pair(op, "dilation", dilation, 1)
+    pair = _checks.pair if axes == 2 else length
+    stride = pair(op, "stride", stride, 1)
+    padding = pair(op, "padding", padding, 0)
+    dilation = pair(op, "dilation", dilation, 1)
+    x_shape, w_shape = x.shape, w.shape
+    x, w = as_images(x), as_images(w)
     sizes = []
-    axes = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
-    for size, kernel, s, p, d in axes:
+    spans = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
+    for size, kernel, s, p, d in spans:
         if kernel == 0:
-            raise ValueError(f"{op}: weight must have a kernel of at least 1 x 1, got {w.shape}")
+            raise ValueError(f"{op}: weight must have a kernel of at least 1 x 1, got {w_shape}")
         reach = d * (kernel - 1) + 1
         if reach > size + 2 * p:
             raise ValueError(
                 f"{op}: the kernel reaches over {reach} (size {kernel}, dilation {d}), "
-                f"x with its padding only over {size + 2 * p} (x: {x.shape}, padding {padding})"
+                f"x with its padding only over {size + 2 * p} (x: {x_shape}, padding {p})"
             )
         sizes.append((size + 2 * p - reach) // s + 1)
     return x, w, tuple(sizes), stride, padding, dilation

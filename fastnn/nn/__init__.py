@@ -6,7 +6,7 @@ from .. import functional
 from . import init, utils
 from .activation import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from .containers import ModuleDict, ModuleList, Sequential
-from .conv import Conv2d
+from .conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from .dropout import Dropout, Dropout1d, Dropout2d
 from .linear import Linear
 from .loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
@@ -51,11 +51,11 @@ _sys.modules[__name__ + ".functional"] = functional
 __all__ = [
     "ELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
     "AvgPool1d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d",
-    "ConstantPad1d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Dropout1d",
-    "Dropout2d", "Flatten", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss",
-    "LPPool1d", "LPPool2d", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax",
-    "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss",
-    "Parameter", "ReLU", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d",
-    "ReplicationPad2d", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample",
-    "ZeroPad1d", "ZeroPad2d", "functional", "init", "utils",
+    "ConstantPad1d", "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
+    "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d", "Flatten", "GroupNorm", "Identity",
+    "InstanceNorm1d", "InstanceNorm2d", "L1Loss", "LPPool1d", "LPPool2d", "LayerNorm", "LeakyReLU",
+    "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module",
+    "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "ReflectionPad1d",
+    "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "Sequential", "Sigmoid", "Softmax",
+    "Softplus", "Tanh", "Upsample", "ZeroPad1d", "ZeroPad2d", "functional", "init", "utils",
 ]  # fmt: skip

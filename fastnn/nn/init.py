@@ -153,7 +153,7 @@ def orthogonal_(tensor, gain=1.0, generator=None):
 
 
 def default_(weight, bias):
-    """What Linear and Conv2d start from, as in torch: kaiming_uniform_(a=sqrt(5)) comes to
+    """What Linear and convolutions start from, as in torch: kaiming_uniform_(a=sqrt(5)) comes to
     uniform +-1/sqrt(fan_in), and so does the bias (None: no bias)."""
     fan_in, _ = _fans("default_", weight)
     bound = 1.0 / math.sqrt(fan_in) if fan_in else 0.0

@@ -12,8 +12,11 @@ def _linear_flops(layer, x, y):
 
 
 def _conv_flops(layer, x, y):
-    kernel_h, kernel_w = _pair(layer.kernel_size)
-    return 2 * prod(y) * (layer.in_channels // layer.groups) * kernel_h * kernel_w
+    return 2 * prod(y) * (layer.in_channels // layer.groups) * prod(layer.kernel_size)
+
+
+def _conv_transpose_flops(layer, x, y):  # what the padding cuts off included
+    return 2 * prod(x) * (layer.out_channels // layer.groups) * prod(layer.kernel_size)
 
 
 def _pool_flops(layer, x, y):
@@ -23,10 +26,6 @@ def _pool_flops(layer, x, y):
 
 def _adaptive_pool_flops(layer, x, y):
     return prod(x)
-
-
-def _pair(value):
-    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def _elementwise_flops(layer, x, y):
@@ -47,7 +46,8 @@ def _no_flops(layer, x, y):
 # multiply-add an element in a normalisation, without its statistics.
 FLOPS = {
     "Linear": _linear_flops,
-    "Conv2d": _conv_flops,
+    **dict.fromkeys(("Conv1d", "Conv2d"), _conv_flops),
+    **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d"), _conv_transpose_flops),
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"), _pool_flops),
     **dict.fromkeys(
         ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d"),

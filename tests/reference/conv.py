@@ -47,6 +47,27 @@ def conv2d_backward(
     )
 
 
+def conv1d(x, w, b=None, *, groups=1, activation=None, **sizes):
+    """x (N, C, L), w (K, C / groups, S), b (K,) -> y (N, K, OL)"""
+    x, w = as_rows(x, w)
+    return conv2d(x, w, b, **in_a_row(**sizes), groups=groups, activation=activation)[:, :, 0]
+
+
+def conv1d_backward(dy, x, w, *, groups=1, **sizes):  # y = conv2d of rows
+    dx, dw, db = conv2d_backward(*as_rows(dy, x, w), **in_a_row(**sizes), groups=groups)
+    return dx[:, :, 0], dw[:, :, 0], db
+
+
+def as_rows(*sequences):
+    """(N, C, L) as images of one row: (N, C, 1, L)."""
+    return [a[:, :, None] for a in sequences]
+
+
+def in_a_row(**sizes):
+    """stride and the like of a sequence as pairs for images of one row."""
+    return {name: ("padding" not in name, n) for name, n in sizes.items()}
+
+
 def im2col(x, kernel_size, *, stride=1, padding=0, dilation=1):
     """x (N, C, H, W) -> cols (N, C * R * S, OH * OW)"""
     x = f64(x)
