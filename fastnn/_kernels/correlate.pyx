@@ -42,7 +42,7 @@ cdef struct Plan:
     Tensor4 x, y
     Py_ssize_t group                  # images in one item,
     Py_ssize_t strips                 # or strips of one image
-    bint touch                        # the taps of a row are neighbours
+    bint touch                        # the taps of a row are neighbours in memory
     const void *weights               # packed: [panel][tap][inner][panel width]
     const void *bias
     int activation
@@ -193,9 +193,8 @@ cdef bint taps_touch(const Axis *a) noexcept nogil:
 cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Axis *w,
                    Tensor4 *x, const void *weights, Py_ssize_t w_inner, Py_ssize_t w_outer,
                    const void *bias, int activation, Tensor4 *y, bint single) except -1:
-    """The module's equation. x: pixels contiguous (w stride = inner); y: channels contiguous,
-    pixels any strides; weights: inner and outer strides here, the taps' in the axes; bias (outer,)
-    or NULL."""
+    """The module's equation. x, y: channels contiguous, pixels any strides; weights: inner and
+    outer strides here, the taps' in the axes; bias (outer,) or NULL."""
     cdef size_t itemsize = 4 if single else 8
     cdef Plan s
     cdef Py_ssize_t taps = h.taps * w.taps, row_bytes, rows, item, items, slice_items
@@ -203,7 +202,7 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
     cdef double work = <double>N * h.y_size * w.y_size * inner * outer * taps
     cdef int nt = threads_for(work)
     s.images, s.inner, s.outer, s.h, s.w, s.x, s.y = N, inner, outer, h[0], w[0], x[0], y[0]
-    s.bias, s.activation, s.touch = bias, activation, taps_touch(w)
+    s.bias, s.activation, s.touch = bias, activation, x.w == inner and taps_touch(w)
 
     row_bytes = (h.step * w.x_size * inner + w.y_size * outer) * itemsize
     rows = max(1, <Py_ssize_t>(ITEM_BYTES // row_bytes))
