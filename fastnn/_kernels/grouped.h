@@ -9,7 +9,6 @@
 #ifndef FASTNN_GROUPED_H
 #define FASTNN_GROUPED_H
 
-#include "span.h"
 #include "tile.h"
 
 #define GROUPED_PIXELS 12 /* accumulators of a tile of pixels: few enough for 16 registers */
@@ -19,7 +18,8 @@ typedef struct {
     ptrdiff_t channels;     /* of a pixel of x */
     ptrdiff_t inner;        /* input channels a group */
     ptrdiff_t block, blocks; /* vectors of lanes: the first, and how many */
-    ptrdiff_t windows;      /* neighbouring vectors of x that hold what a block needs for one j */
+    ptrdiff_t windows;      /* neighbouring vectors of x that hold what a block needs for one j; */
+                            /* 0: of one, whose values are the lanes' */
     ptrdiff_t extent;       /* values that are read, from a pixel's first on */
     ptrdiff_t pitch;
     ptrdiff_t *first;       /* [block][j]: where the windows begin, */

@@ -44,101 +44,132 @@ static void FN(spread_fill)(spread_t *s, ptrdiff_t groups, ptrdiff_t outer)
             }
         }
     }
+    if (s->inner == 1 && outer == 1) s->windows = 0;
+}
+
+/* windows is constant at every call where it is 0 (lanes as they are in the pixel) or 1. */
+ALWAYS_INLINE void FN(spread_pixel)(const ptrdiff_t windows, const spread_t *s, const REAL *pixel,
+                                    REAL *out)
+{
+    const ptrdiff_t *first = s->first, count = s->blocks * s->inner;
+    const VI *index = s->index;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const REAL *window = pixel + first[i];
+        V v = *(const VU *)window;
+        if (windows) v = FN(spread_pick)(v, index[i]);
+        for (ptrdiff_t n = 1; n < windows; n++) {
+            const VI here = index[i] / VLEN == (int)n;
+            const V next = FN(spread_pick)(*(const VU *)(window + n * VLEN), index[i]);
+            v = (V)((here & (VI)next) | (~here & (VI)v));
+        }
+        *(V *)(out + i * VLEN) = v;
+    }
 }
 
 static void FN(spread_row)(const spread_t *s, const REAL *x, ptrdiff_t size, ptrdiff_t start,
                            ptrdiff_t columns, REAL *spare, REAL *out)
 {
-    const VI *index = s->index;
+    const ptrdiff_t channels = s->channels, windows = s->windows;
     for (ptrdiff_t q = start; q < start + columns; q++, out += s->pitch) {
+        const REAL *pixel = x + q * channels;
         if (q < 0 || q >= size) {
             memset(out, 0, s->blocks * s->inner * sizeof(V));
             continue;
         }
-        const REAL *pixel = x + q * s->channels;
-        if ((size - q) * s->channels < s->extent) /* not beyond the row */
-            pixel = memcpy(spare, pixel, s->channels * sizeof(REAL));
-        for (ptrdiff_t i = 0; i < s->blocks * s->inner; i++) {
-            const REAL *window = pixel + s->first[i];
-            V v = FN(spread_pick)(*(const VU *)window, index[i]);
-            for (ptrdiff_t n = 1; n < s->windows; n++) {
-                const VI here = index[i] / VLEN == (int)n;
-                const V next = FN(spread_pick)(*(const VU *)(window + n * VLEN), index[i]);
-                v = (V)((here & (VI)next) | (~here & (VI)v));
-            }
-            *(V *)(out + i * VLEN) = v;
-        }
+        if ((size - q) * channels < s->extent) /* not beyond the row */
+            pixel = memcpy(spare, pixel, channels * sizeof(REAL));
+        if (windows == 0) FN(spread_pixel)(0, s, pixel, out);
+        else if (windows == 1) FN(spread_pixel)(1, s, pixel, out);
+        else FN(spread_pixel)(windows, s, pixel, out);
     }
 }
 
-/* A tile of `pixels` outputs, constant at every call, of one block. */
-ALWAYS_INLINE void FN(grouped_tile)(const int pixels, const terms_t *t, const REAL *x,
-                                    const REAL *w, V bias, REAL *y, ptrdiff_t y_step,
-                                    ptrdiff_t channels)
+/* acc[i] += the products of terms [begin, end) for pixels i: four pixels to an address, or the
+ * addresses would be what takes time. */
+ALWAYS_INLINE void FN(grouped_terms)(const int pixels, const terms_t *t, ptrdiff_t begin,
+                                     ptrdiff_t end, const REAL *x, const REAL *w, V *acc)
 {
-    const ptrdiff_t step = t->step;
-    V acc[GROUPED_PIXELS], total[GROUPED_PIXELS];
-    ptrdiff_t n = 0, end = t->terms;
-    for (int i = 0; i < pixels; i++) acc[i] = (V){0};
-    if (end > SUM_STEPS) { /* chains of additions have at most so many products */
-        for (int i = 0; i < pixels; i++) total[i] = bias;
-        bias = (V){0};
-        end = SUM_STEPS;
-    }
-    for (;;) {
-        for (; n < end; n++) {
-            const V wv = *(const V *)(w + n * VLEN);
-            const REAL *xp = x + t->at[n];
-            UNROLL(16) for (int i = 0; i < pixels; i++) acc[i] += *(const V *)(xp + i * step) * wv;
-        }
-        if (n == t->terms) break;
-        for (int i = 0; i < pixels; i++) total[i] += acc[i], acc[i] = (V){0};
-        end = n + SUM_STEPS < t->terms ? n + SUM_STEPS : t->terms;
-    }
-    UNROLL(16) for (int i = 0; i < pixels; i++) {
-        acc[i] += bias;
-        if (t->terms > SUM_STEPS) acc[i] += total[i];
-    }
-    UNROLL(16) for (int i = 0; i < pixels; i++) {
-        if (channels >= VLEN) *(VU *)(y + i * y_step) = acc[i];
-        else FN(copy_span)((const REAL *)&acc[i], y + i * y_step, channels);
+    const ptrdiff_t step = t->step, *at = t->at;
+    for (ptrdiff_t n = begin; n < end; n++) {
+        const V wv = *(const V *)(w + n * VLEN);
+        const REAL *xp[3] = {x + at[n]};
+        xp[1] = xp[0] + 4 * step;
+        xp[2] = xp[1] + 4 * step;
+        UNROLL(16) for (int i = 0; i < pixels; i++)
+            acc[i] += *(const V *)(xp[i / 4] + i % 4 * step) * wv;
     }
 }
 
+/* Tiles of `pixels` outputs, one for each of the blocks; cut: of more than SUM_STEPS terms. pixels
+ * and cut are constants at every call. */
+ALWAYS_INLINE void FN(grouped_tiles)(const int pixels, const int cut, const spread_t *s,
+                                     const terms_t *t, const REAL *x, const REAL *w,
+                                     ptrdiff_t w_block, const REAL *bias, REAL *y,
+                                     ptrdiff_t y_step, ptrdiff_t channels)
+{
+    for (ptrdiff_t b = s->block; b < s->block + s->blocks; b++, x += s->inner * VLEN) {
+        V acc[GROUPED_PIXELS], total[GROUPED_PIXELS];
+        const V start = *(const V *)(bias + b * VLEN);
+        UNROLL(16) for (int i = 0; i < pixels; i++) acc[i] = (V){0};
+        if (cut) { /* chains of additions are no longer than SUM_STEPS */
+            UNROLL(16) for (int i = 0; i < pixels; i++) total[i] = start;
+            for (ptrdiff_t n = 0; n < t->terms; n += SUM_STEPS) {
+                const ptrdiff_t end = n + SUM_STEPS < t->terms ? n + SUM_STEPS : t->terms;
+                FN(grouped_terms)(pixels, t, n, end, x, w + b * w_block, acc);
+                UNROLL(16) for (int i = 0; i < pixels; i++) total[i] += acc[i], acc[i] = (V){0};
+            }
+        } else {
+            FN(grouped_terms)(pixels, t, 0, t->terms, x, w + b * w_block, acc);
+        }
+        REAL *out = y + block_channel(sizeof(REAL), b, channels);
+        UNROLL(16) for (int i = 0; i < pixels; i++)
+            *(VU *)(out + i * y_step) = cut ? total[i] : acc[i] + start;
+    }
+}
+
+#define TILE_HEIGHT(pixels) TILE_KIND(pixels, short, 0) TILE_KIND(pixels, long, 1)
 #define TILE_HEIGHTS                                                                              \
     TILE_HEIGHT(1) TILE_HEIGHT(2) TILE_HEIGHT(3) TILE_HEIGHT(4) TILE_HEIGHT(5) TILE_HEIGHT(6)     \
     TILE_HEIGHT(7) TILE_HEIGHT(8) TILE_HEIGHT(9) TILE_HEIGHT(10) TILE_HEIGHT(11) TILE_HEIGHT(12)
-#define TILE_NAME(pixels) VEC_CAT(VEC_CAT(grouped_tile, pixels), DT)
+#define TILE_NAME(pixels, kind) VEC_CAT(VEC_CAT(VEC_CAT(grouped_tile, pixels), kind), DT)
 #define TILE_ARGUMENTS \
-    const terms_t *t, const REAL *x, const REAL *w, V bias, REAL *y, ptrdiff_t y_step, ptrdiff_t channels
+    const spread_t *s, const terms_t *t, const REAL *x, const REAL *w, ptrdiff_t w_block,          \
+        const REAL *bias, REAL *y, ptrdiff_t y_step, ptrdiff_t channels
 
-#define TILE_HEIGHT(pixels)                                                      \
-    static __attribute__((noinline)) void TILE_NAME(pixels)(TILE_ARGUMENTS)      \
-    {                                                                            \
-        FN(grouped_tile)(pixels, t, x, w, bias, y, y_step, channels);            \
+#define TILE_KIND(pixels, kind, cut)                                                \
+    static __attribute__((noinline)) void TILE_NAME(pixels, kind)(TILE_ARGUMENTS)   \
+    {                                                                               \
+        FN(grouped_tiles)(pixels, cut, s, t, x, w, w_block, bias, y, y_step, channels); \
     }
 TILE_HEIGHTS
-#undef TILE_HEIGHT
+#undef TILE_KIND
 
 static void FN(grouped_row)(const spread_t *s, const terms_t *t, const REAL *x, const REAL *w,
                             ptrdiff_t w_block, const REAL *bias, REAL *y, ptrdiff_t y_step,
                             ptrdiff_t channels)
 {
-#define TILE_HEIGHT(pixels) TILE_NAME(pixels),
-    static void (*const tiles[GROUPED_PIXELS])(TILE_ARGUMENTS) = {TILE_HEIGHTS};
-#undef TILE_HEIGHT
+#define TILE_KIND(pixels, kind, cut) TILE_NAME(pixels, kind),
+    static void (*const tiles[2 * GROUPED_PIXELS])(TILE_ARGUMENTS) = {TILE_HEIGHTS};
+#undef TILE_KIND
+    const int cut = t->terms > SUM_STEPS;
     const ptrdiff_t count = (t->pixels + GROUPED_PIXELS - 1) / GROUPED_PIXELS;
     for (ptrdiff_t i = 0; i < count; i++) {
         const ptrdiff_t p = i * t->pixels / count, pixels = (i + 1) * t->pixels / count - p;
-        for (ptrdiff_t b = 0; b < s->blocks; b++)
-            tiles[pixels - 1](t, x + p * t->step + b * s->inner * VLEN,
-                              w + (s->block + b) * w_block,
-                              *(const V *)(bias + (s->block + b) * VLEN),
-                              y + p * y_step + block_channel(sizeof(REAL), s->block + b, channels), y_step,
-                              channels);
+        void (*const tile)(TILE_ARGUMENTS) = tiles[2 * (pixels - 1) + cut];
+        const REAL *xp = x + p * t->step;
+        REAL *yp = y + p * y_step;
+        if (channels < VLEN) {
+            V values[GROUPED_PIXELS];
+            tile(s, t, xp, w, w_block, bias, (REAL *)values, VLEN, channels);
+            for (ptrdiff_t j = 0; j < pixels; j++)
+                memcpy(yp + j * y_step, &values[j], channels * sizeof(REAL));
+        } else {
+            tile(s, t, xp, w, w_block, bias, yp, y_step, channels);
+        }
     }
 }
 #undef TILE_HEIGHTS
+#undef TILE_HEIGHT
 #undef TILE_NAME
 #undef TILE_ARGUMENTS
 
