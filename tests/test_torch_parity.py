@@ -39,6 +39,8 @@ CALLS = [
     ("conv2d", [IMAGES, (6, 4, 2, 3), (6,)], {"padding": "same"}),
     ("conv2d", [IMAGES, (6, 4, 4, 2)], {"padding": "same", "dilation": (1, 3)}),
     ("conv2d", [IMAGES[1:], (6, 4, 3, 3)], {"padding": "valid"}),
+    ("conv2d", [IMAGES, (6, 2, 3, 3), (6,)], {"groups": 2, "stride": 2, "padding": 1}),
+    ("conv2d", [IMAGES, (8, 1, 3, 2), (8,)], {"groups": 4, "padding": "same"}),
     ("max_pool2d", [IMAGES], {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
     ("max_pool2d", [IMAGES[1:]], {"kernel_size": (2, 3), "dilation": (2, 1)}),
     ("avg_pool2d", [IMAGES], {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),

@@ -122,6 +122,10 @@ ALWAYS_INLINE void FN(grouped_tiles)(const int pixels, const int cut, const spre
             FN(grouped_terms)(pixels, t, 0, t->terms, x, w + b * w_block, acc);
         }
         REAL *out = y + block_channel(sizeof(REAL), b, channels);
+        if (b * VEC_BYTES % 64 == 0) { /* the cache lines that the next tile writes */
+            UNROLL(16) for (int i = 0; i < pixels; i++)
+                __builtin_prefetch(out + (pixels + i) * y_step, 1);
+        }
         UNROLL(16) for (int i = 0; i < pixels; i++)
             *(VU *)(out + i * y_step) = cut ? total[i] : acc[i] + start;
     }
