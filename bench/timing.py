@@ -9,7 +9,7 @@ would compete with the one measured.
 import time
 from timeit import Timer
 
-WARM_UP = 0.02  # seconds of calls before the measured ones: sleeping threads wake up, and settle on cores
+WARM_UP = 0.02  # seconds of calls before the measured ones: sleeping threads wake, and settle
 LONG = 0.2  # a call of so many seconds needs no warm-up
 BURST = 0.02  # seconds of measured calls; at least one
 GRAIN = 20e-6  # seconds timed at once: calls that are shorter are timed in groups

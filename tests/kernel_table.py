@@ -109,6 +109,17 @@ TABLE = {
         (d(b, 7, n), d(7, 17, 4), d(17)), {"stride": 3, "padding": 1, "output_padding": 2}),
     "conv_transpose1d_backward": lambda d, b, n: (
         (d(b, 9, 2 * n), d(b, 7, n), d(7, 9, 4)), {"stride": 2, "padding": 1}),
+    "conv2d depthwise": lambda d, b, n: (
+        (_image(d, b, n, 19), d(38, 1, 3, 3), d(38)), {"groups": 19, "padding": 1}),
+    "conv2d groups": lambda d, b, n: (
+        (_image(d, b, n, 6), d(10, 3, 3, 5)), {"groups": 2, **_WINDOW}),
+    "conv2d slices": lambda d, b, n: ((_image(d, b, n, 18), d(20, 9, 3, 3)), {"groups": 2}),
+    "conv2d_backward depthwise": lambda d, b, n: (
+        (d(b, 19, 6 + n // 400, 10), d(b, 19, 12 + n // 400 * 2, 14), d(19, 1, 3, 5)),
+        {"groups": 19, **_WINDOW}),
+    "conv2d_backward slices": lambda d, b, n: (
+        (d(b, 20, 6 + n // 400, 10), d(b, 18, 12 + n // 400 * 2, 14), d(20, 9, 3, 5)),
+        {"groups": 2, **_WINDOW}),
     "im2col": lambda d, b, n: ((_image(d, b, n), (3, 5)), _WINDOW),
     "col2im": lambda d, b, n: (
         (d(b, 45, (6 + n // 400) * 14), (12 + n // 400 * 2, 14), (3, 3)), _COLUMNS),

@@ -120,8 +120,6 @@ def ConvTranspose(
         )  # fmt: skip
         return y[:, :, 0]
     conv = by_rank("conv_transpose", x)
-    if group > 1:
-        raise Skip("no groups")
     how = windows(x.shape[2:], w.shape[2:], "NOTSET", pads, strides, dilations)
     extra, padding, shape = [], [], []
     for a, (n, k, s, d, (before, after)) in enumerate(zip(x.shape[2:], *how, strict=True)):

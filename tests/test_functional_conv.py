@@ -19,6 +19,10 @@ CASES = [
     ((2, 2, 9, 9), (3, 2, 3, 2), {"dilation": (2, 3)}),
     ((2, 3, 11, 10), (5, 3, 3, 2), {"stride": (3, 2), "padding": (2, 1), "dilation": (2, 1)}),
     ((3, 4, 5, 6), (7, 4, 1, 1), {}),
+    ((2, 6, 5, 6), (6, 1, 3, 3), {"groups": 6, "padding": 1}),
+    ((2, 4, 7, 6), (8, 1, 3, 2), {"groups": 4, "stride": 2, "dilation": (1, 2)}),
+    ((3, 6, 5, 4), (10, 3, 3, 2), {"groups": 2, "padding": (1, 2)}),
+    ((2, 18, 4, 5), (16, 9, 2, 3), {"groups": 2, "stride": (1, 2), "padding": 1}),
 ]
 
 
@@ -42,6 +46,16 @@ def test_conv2d_activation(activation, padding):
     check_gradient(lambda *t: F.conv2d(*t, padding=padding, activation=activation), *arrays)
     single = F.conv2d(arrays[0][0], *arrays[1:], padding=padding, activation=activation)
     np.testing.assert_array_equal(single.data, y.data[0])
+
+
+@pytest.mark.parametrize("padding", [1, "same"])
+def test_depthwise_activation_and_padding(padding):
+    arrays = [draw(2, 3, 5, 4), draw(6, 1, 2, 3, seed=1), draw(6, seed=2)]
+    op = lambda *t: F.conv2d(*t, padding=padding, groups=3, activation="tanh")  # noqa: E731
+    np.testing.assert_allclose(
+        op(*arrays).data, np.tanh(F.conv2d(*arrays, padding=padding, groups=3).data), rtol=1e-12
+    )
+    check_gradient(op, *arrays)
 
 
 @pytest.mark.parametrize(("x", "w", "keywords"), CASES)

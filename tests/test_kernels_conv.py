@@ -46,8 +46,9 @@ def check(x, w, b, **geometry):
     expected = reference.conv2d_backward(dy, x, w, **geometry)
     magnitude = reference.conv2d_backward(abs(dy), abs(x), abs(w), **geometry)
     pixels = y.shape[0] * y.shape[2] * y.shape[3]
+    outer = w.shape[0] // geometry.get("groups", 1)
     for got, want, size, terms in zip(
-        actual, expected, magnitude, (w.shape[0] * r * s, pixels, pixels), strict=True
+        actual, expected, magnitude, (outer * r * s, pixels, pixels), strict=True
     ):
         assert got.dtype == x.dtype
         assert_within(got, want, size, terms)
@@ -94,6 +95,99 @@ def test_special(name, dtype):
     )
     check(x, weight, b, stride=stride, padding=padding, dilation=dilation)
     check(channels_last(x), weight, None, stride=stride, padding=padding, dilation=dilation)
+
+
+# groups, channels in and out of each: both sides of every choice of an engine, and tails of lanes
+GROUPS = {
+    "depthwise": (37, 1, 1),
+    "depthwise, fewer channels than lanes": (3, 1, 1),
+    "depthwise, whole vectors": (128, 1, 1),
+    "depthwise, two outputs a channel": (9, 1, 2),
+    "one output a group": (5, 6, 1),
+    "3 to 5": (7, 3, 5),
+    "4 to 4": (8, 4, 4),
+    "5 to 2": (11, 5, 2),
+    "many to few": (3, 19, 2),
+    "few to many": (2, 2, 35),
+    "slices": (3, 16, 16),
+    "slices with tails": (2, 17, 33),
+    "slices as narrow as can be": (5, 8, 9),
+}
+
+WINDOWS = {
+    "3x3": (3, 3, {"padding": 1}),
+    "stride 2": (3, 3, {"stride": 2, "padding": 1}),
+    "dilation 2": (3, 2, {"dilation": 2, "padding": (2, 0)}),
+    "all pairs": (2, 3, {"stride": (3, 2), "padding": (1, 4), "dilation": (2, 3)}),
+    "1x1 strided": (1, 1, {"stride": 2}),
+    "stride beyond the kernel": (2, 2, {"stride": 5}),
+    "outputs that see nothing of the image": (2, 2, {"padding": 6}),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("name", GROUPS)
+def test_groups(name, window, dtype):
+    groups, inner, outer = GROUPS[name]
+    r, s, geometry = WINDOWS[window]
+    x = draw(3, groups * inner, 9, 14, dtype=dtype)
+    w = draw(groups * outer, inner, r, s, dtype=dtype)
+    b = draw(groups * outer, dtype=dtype)
+    check(x, w, b, groups=groups, **geometry)
+    check(channels_last(x)[..., 1:], w, None, groups=groups, **geometry)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(2, 600, 5, 4, 1), (1, 24, 3, 90, 4), (1, 4, 70, 3, 1)])
+def test_groups_beyond_a_slab(shape, dtype):
+    """More channels, and longer and more rows, than are taken at a time."""
+    n, c, h, w, inner = shape
+    x, weight = draw(n, c, h, w, dtype=dtype), draw(c, inner, 3, 3, dtype=dtype)
+    check(x, weight, draw(c, dtype=dtype), padding=1, groups=c // inner)
+    check(x, weight, None, padding=7, dilation=7, groups=c // inner)
+
+
+def test_groups_of_a_single_column():
+    """Its pixels may be any stride apart."""
+    for groups, inner, outer in ((12, 1, 1), (3, 9, 9)):
+        x, w = draw(3, groups * inner, 6, 9), draw(groups * outer, inner, 3, 1)
+        check(channels_last(x)[..., 4:5], w, None, groups=groups)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("groups, inner", [(5, 1), (70, 1), (6, 3), (2, 16)])
+def test_groups_activation(groups, inner, dtype):
+    x, b = draw(2, groups * inner, 6, 7, dtype=dtype), draw(groups * 2, dtype=dtype)
+    w = draw(groups * 2, inner, 3, 3, dtype=dtype) / 4
+    plain, ulp = conv2d(x, w, b, groups=groups), np.finfo(dtype).eps
+    for activation in ("relu", "sigmoid", "tanh"):
+        y = conv2d(x, w, b, groups=groups, activation=activation)
+        expected = getattr(reference, activation)(plain)
+        np.testing.assert_allclose(y, expected, rtol=6 * ulp, atol=6 * ulp)
+
+
+@pytest.mark.parametrize("groups, inner, outer", [(9, 1, 1), (3, 4, 5), (2, 17, 16)])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_one_channel_reaches_its_group_alone(value, groups, inner, outer):
+    x, w = abs(draw(2, groups * inner, 6, 7)) + 1, abs(draw(groups * outer, inner, 3, 2)) + 1
+    geometry = {"padding": 1, "stride": (1, 2), "groups": groups}
+    dy = abs(draw(*conv2d(x, w, **geometry).shape)) + 1
+    for i, j, channel in [(0, 0, 0), (3, 4, groups * inner // 2), (5, 6, groups * inner - 1)]:
+        hit = x.copy()
+        hit[1, channel, i, j] = value
+        y, expected = conv2d(hit, w, **geometry), reference.conv2d(hit, w, **geometry)
+        np.testing.assert_array_equal(np.isfinite(y), np.isfinite(expected))
+        assert not np.isfinite(y).all()
+        _, dw, _ = conv2d_backward(dy, hit, w, **geometry)
+        _, expected, _ = reference.conv2d_backward(dy, hit, w, **geometry)
+        np.testing.assert_array_equal(np.isfinite(dw), np.isfinite(expected))
+        hit = dy.copy()
+        hit[1, channel * outer // inner, i, j // 2] = value
+        dx, _, _ = conv2d_backward(hit, x, w, **geometry)
+        expected, _, _ = reference.conv2d_backward(hit, x, w, **geometry)
+        np.testing.assert_array_equal(np.isfinite(dx), np.isfinite(expected))
+        assert not np.isfinite(dx).all()
 
 
 def random_geometry(rng):
@@ -178,6 +272,8 @@ def test_empty(dtype):
     dx, dw, db = conv2d_backward(np.ones((2, 5, 2, 2), dtype), x, w)
     assert (dx.shape, dw.shape) == (x.shape, w.shape)
     np.testing.assert_array_equal(db, np.full(5, 8))
+    w = np.ones((4, 0, 3, 3), dtype)
+    np.testing.assert_array_equal(conv2d(x, w, groups=2), np.zeros((2, 4, 2, 2)))
     x, w = np.ones((2, 3, 4, 4), dtype), np.ones((0, 3, 3, 3), dtype)
     assert conv2d(x, w).shape == (2, 0, 2, 2)
     dx, dw, db = conv2d_backward(np.ones((2, 0, 2, 2), dtype), x, w)
@@ -261,6 +357,26 @@ def test_error_bound_of_long_sums(shape, data, dtype):
         assert_within(got, want, want, terms)
 
 
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(
+    "shape", [(40, 2, 80, 80, 1, 3), (70, 3, 9, 301, 1, 3), (1, 14, 30, 30, 7, 9)]
+)
+def test_error_bound_of_long_sums_of_groups(shape, data):
+    """Over 200,000 pixels, over rows longer than a chain of sums, over 567 products."""
+    n, c, h, w, inner, r = shape
+    rng = np.random.default_rng(0)
+    x, weight = DATA[data](rng, np.float32, n, c, h, w), DATA[data](rng, np.float32, c, inner, r, r)
+    y = conv2d(x, weight, groups=c // inner)
+    expected = reference.conv2d(x, weight, groups=c // inner)
+    assert_within(y, expected, expected, inner * r * r)
+    dy = DATA[data](rng, np.float32, *y.shape)
+    actual = conv2d_backward(dy, x, weight, groups=c // inner)
+    expected = reference.conv2d_backward(dy, x, weight, groups=c // inner)
+    pixels = dy[:, 0].size
+    for got, want, terms in zip(actual, expected, (inner * r * r, pixels, pixels), strict=True):
+        assert_within(got, want, want, terms)
+
+
 def test_gradients():
     x, w, b = (
         draw(2, 3, 5, 6, dtype=np.float64),
@@ -340,7 +456,19 @@ X, W = draw(8, 4, 32, 32), draw(6, 4, 5, 5)
             ValueError,
             "conv2d: weight must have a kernel of at least 1 x 1, got (6, 4, 0, 5)",
         ),
-        (lambda: conv2d(X, W, groups=2), ValueError, "conv2d: groups must be 1"),
+        (
+            lambda: conv2d(X, W, groups=2),
+            ValueError,
+            "conv2d: weight has 4 input channels, x has 4, in 2 groups of 2 (x: (8, 4, 32, 32))",
+        ),
+        (
+            lambda: conv2d(X, W, groups=4),
+            ValueError,
+            "conv2d: groups must divide the 4 channels of x and the 6 outputs of weight, got 4 "
+            "(x: (8, 4, 32, 32), weight: (6, 4, 5, 5))",
+        ),
+        (lambda: conv2d(X, W, groups=0), ValueError, "conv2d: groups must be >= 1, got 0"),
+        (lambda: conv2d(X, W, groups=2.0), TypeError, "conv2d: groups must be an int, got 2.0"),
         (
             lambda: conv2d(X, W, activation="swish"),
             ValueError,

@@ -112,7 +112,6 @@ def test_sequences(seed, name):
         check(name, x, w.transpose(1, 0, 2) if transposed else w, b, **sizes)
 
 
-@pytest.mark.skip("there are no grouped kernels yet")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["conv1d", "conv_transpose1d", "conv_transpose2d"])
 def test_groups(name, dtype):

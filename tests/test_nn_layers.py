@@ -259,6 +259,16 @@ def test_output_size_of_a_transposed_convolution():
         up(y, (3, 9, 7))
 
 
-def test_groups_are_refused_by_the_kernel():
-    with pytest.raises(ValueError, match="groups"):
-        nn.Conv2d(4, 6, 3, groups=2)(np.zeros((1, 4, 5, 5)))
+def test_conv2d_groups():
+    """A convolution of each group's channels; an activation that follows is computed by it."""
+    conv = nn.Conv2d(4, 6, 3, padding=1, groups=2)
+    x = draw(2, 4, 5, 6).astype(np.float32)
+    w, b = conv.weight.data, conv.bias.data
+    halves = [F.conv2d(x[:, :2], w[:3], b[:3], 1, 1), F.conv2d(x[:, 2:], w[3:], b[3:], 1, 1)]
+    expected = np.concatenate([y.data for y in halves], 1)
+    np.testing.assert_allclose(conv(x).data, expected, rtol=1e-5, atol=1e-6)
+    y = nn.Sequential(conv, nn.ReLU())(x)
+    np.testing.assert_array_equal(y.data, np.maximum(conv(x).data, 0))
+    y.sum().backward()
+    assert conv.weight.grad.shape == (6, 2, 3, 3)
+    assert conv.weight.grad.transpose(2, 3, 1, 0).flags.c_contiguous  # as the weight lies

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("onnx", minversion="1.23")
 
-PASSED = 339
+PASSED = 341
 
 
 @pytest.fixture(scope="module")

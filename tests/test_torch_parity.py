@@ -50,6 +50,8 @@ CALLS = [
     ("conv_transpose2d", [IMAGES[1:], (4, 1, 4, 4)], {"stride": 2, "padding": 1}),
     ("conv_transpose1d", [ROWS, (4, 6, 4), (6,)], {"stride": 3, "padding": 2, "output_padding": 1}),
     ("conv_transpose1d", [ROWS[1:], (4, 6, 3)], {"dilation": 2, "output_padding": 1}),
+    ("conv2d", [IMAGES, (6, 2, 3, 3), (6,)], {"groups": 2, "stride": 2, "padding": 1}),
+    ("conv2d", [IMAGES, (8, 1, 3, 2), (8,)], {"groups": 4, "padding": "same"}),
     ("max_pool2d", [IMAGES], {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
     ("max_pool2d", [IMAGES[1:]], {"kernel_size": (2, 3), "dilation": (2, 1)}),
     ("avg_pool2d", [IMAGES], {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),

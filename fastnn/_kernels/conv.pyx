@@ -1,6 +1,8 @@
-"""2-D convolution: forward, and backward with respect to the data.
+"""2-D convolution: forward, and backward with respect to the data and the weights.
 
-Both are correlations (see correlate.pyx). For weights see conv_weight.pyx.
+Which engine computes it is chosen here, from shapes alone. Forward and backward data are
+correlations (see correlate.pyx); for weights see conv_weight.pyx. Groups of few channels have
+their own engine (see grouped.pyx); other groups are convolutions of slices of the channels.
 
 Backward data. The forward line, y[o] += x[o s + r d - p] w[r], says that x[i] meets y[o] through
 w[r] where i + p = o s + r d. So the positions with i + p = a (mod s) form a phase of their own:
@@ -11,10 +13,13 @@ cimport numpy as cnp
 from libc.string cimport memset
 
 from .conv_columns cimport backward_columns, columns_fit
+from .conv_weight cimport weight_gradient
 from .correlate cimport Axis, correlate
 from .correlate_planar cimport correlate_planar, planar_fits
+from .grouped cimport correlate_grouped, grouped_fits, grouped_weight
 from .layout cimport Tensor4, tensor4, with_contiguous_pixels
 from .memory cimport Block, block, empty
+from .tile cimport VEC_BYTES
 from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
 cnp.import_array()
@@ -61,10 +66,41 @@ cdef Axis backward_axis(Py_ssize_t x_size, Py_ssize_t y_size, Py_ssize_t kernel,
     return a
 
 
+cdef struct Groups:
+    Py_ssize_t count, inner, outer      # channels of x and of y in each
+    Py_ssize_t w_group, w_inner, w_outer # the weights' strides
+
+
+cdef Tensor4 slice_of(const Tensor4 *t, Py_ssize_t channel, bint single) noexcept nogil:
+    """The channels from this one on."""
+    cdef Tensor4 part = t[0]
+    part.data = <char *>t.data + channel * (4 if single else 8)
+    return part
+
+
+cdef int correlate_groups(Py_ssize_t N, const Groups *g, Axis *h, Axis *w, Tensor4 *x,
+                          const char *weights, const char *bias, int activation, Tensor4 *y,
+                          bint single) except -1:
+    """correlate(), group by group or all at once."""
+    cdef Py_ssize_t itemsize = 4 if single else 8, i
+    cdef Tensor4 x_part, y_part
+    if g.count > 1 and grouped_fits(g.inner, g.outer):
+        return correlate_grouped(N, g.count, g.inner, g.outer, h, w, x, weights, g.w_group,
+                                 g.w_inner, g.w_outer, bias, activation, y, single)
+    for i in range(g.count):
+        x_part = slice_of(x, i * g.inner, single)
+        y_part = slice_of(y, i * g.outer, single)
+        correlate(N, g.inner, g.outer, h, w, &x_part, weights + i * g.w_group * itemsize, g.w_inner,
+                  g.w_outer, NULL if bias == NULL else bias + i * g.outer * itemsize, activation,
+                  &y_part, single)
+    return 0
+
+
 def forward(cnp.ndarray x, cnp.ndarray w, cnp.ndarray bias, object activation, tuple y_size,
-            tuple stride, tuple padding, tuple dilation):
-    """y (N, K, OH, OW), channels-last, of x (N, C, H, W), w (K, C, R, S), bias (K,) contiguous or
-    None; all of one dtype, x and w of any strides. y_size: (OH, OW), both > 0 unless y is empty."""
+            tuple stride, tuple padding, tuple dilation, Py_ssize_t groups):
+    """y (N, K, OH, OW), channels-last, of x (N, C, H, W), w (K, C / groups, R, S), bias (K,)
+    contiguous or None; all of one dtype, x and w of any strides. y_size: (OH, OW), both > 0 unless
+    y is empty."""
     cdef Tensor4 xt, wt = tensor4(w), yt
     cdef Py_ssize_t R = w.shape[2], S = w.shape[3]
     cdef cnp.npy_intp[4] shape = [x.shape[0], w.shape[0], y_size[0], y_size[1]]
@@ -72,7 +108,8 @@ def forward(cnp.ndarray x, cnp.ndarray w, cnp.ndarray bias, object activation, t
     cdef Block space = block(2 * (R + S) * sizeof(Py_ssize_t))
     cdef Py_ssize_t *taps = <Py_ssize_t *>space.data
     cdef Axis h, v
-    cdef const void *bias_data = NULL if bias is None else cnp.PyArray_DATA(bias)
+    cdef const char *bias_data = NULL if bias is None else <const char *>cnp.PyArray_DATA(bias)
+    cdef Groups g
     cdef int act = ACTIVATIONS[activation]
     cdef bint single = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32
     if y.size == 0:
@@ -81,28 +118,31 @@ def forward(cnp.ndarray x, cnp.ndarray w, cnp.ndarray bias, object activation, t
     xt, yt = tensor4(x), tensor4(y)
     h = forward_axis(x.shape[2], shape[2], R, stride[0], padding[0], dilation[0], wt.h, taps)
     v = forward_axis(x.shape[3], shape[3], S, stride[1], padding[1], dilation[1], wt.w, taps + 2 * R)
-    if planar_fits(x.shape[1], shape[1], &h, &v, cnp.PyArray_ITEMSIZE(x)):
+    if groups == 1 and planar_fits(x.shape[1], shape[1], &h, &v, cnp.PyArray_ITEMSIZE(x)):
         correlate_planar(shape[0], x.shape[1], shape[1], &h, &v, &xt, wt.data, wt.c, wt.n, bias_data,
                          act, &yt, single)
-    else:
-        correlate(shape[0], x.shape[1], shape[1], &h, &v, &xt, wt.data, wt.c, wt.n, bias_data, act,
-                  &yt, single)
+        return y
+    g.count, g.inner, g.outer = groups, w.shape[1], w.shape[0] // groups
+    g.w_group, g.w_inner, g.w_outer = g.outer * wt.n, wt.c, wt.n
+    correlate_groups(shape[0], &g, &h, &v, &xt, <const char *>wt.data, bias_data, act, &yt, single)
     return y
 
 
 def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tuple padding,
-                  tuple dilation):
-    """dx (N, C, H, W), channels-last, from dy (N, K, OH, OW) and w (K, C, R, S), any strides.
-    x_size: (H, W)."""
+                  tuple dilation, Py_ssize_t groups):
+    """dx (N, C, H, W), channels-last, from dy (N, K, OH, OW) and w (K, C / groups, R, S), any
+    strides. x_size: (H, W)."""
     cdef Tensor4 dyt, wt = tensor4(w), dxt, part
     cdef Py_ssize_t R = w.shape[2], S = w.shape[3]
     cdef Py_ssize_t sh = stride[0], sw = stride[1], a, b, h0 = 0, w0 = 0
-    cdef cnp.npy_intp[4] shape = [dy.shape[0], w.shape[1], x_size[0], x_size[1]]
+    cdef cnp.npy_intp[4] shape = [dy.shape[0], w.shape[1] * groups, x_size[0], x_size[1]]
     cdef cnp.ndarray dx = empty(4, shape, cnp.PyArray_TYPE(dy), True)
     cdef Py_ssize_t itemsize = cnp.PyArray_ITEMSIZE(dy)
     cdef Block space = block(2 * (R + S) * sizeof(Py_ssize_t))
     cdef Py_ssize_t *taps = <Py_ssize_t *>space.data
+    cdef bint single = itemsize == 4
     cdef Axis h, v
+    cdef Groups g
     if dx.size == 0:
         return dx
     dxt = tensor4(dx)
@@ -111,11 +151,12 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
         return dx
     dy = with_contiguous_pixels(dy)
     dyt = tensor4(dy)
-    if columns_fit(shape[1], itemsize):
+    if groups == 1 and columns_fit(shape[1], itemsize):
         backward_columns(&dyt, &wt, &dxt, shape[0], w.shape[0], shape[1], R, S, shape[2], shape[3],
-                         dy.shape[2], dy.shape[3], stride, padding, dilation,
-                         cnp.PyArray_TYPE(dy) == cnp.NPY_FLOAT32)
+                         dy.shape[2], dy.shape[3], stride, padding, dilation, single)
         return dx
+    g.count, g.inner, g.outer = groups, w.shape[0] // groups, w.shape[1]
+    g.w_group, g.w_inner, g.w_outer = g.inner * wt.n, wt.n, wt.c
     if sh > 1 or sw > 1:  # phases without a tap stay zero
         memset(dxt.data, 0, dx.size * itemsize)
     for a in range(sh):
@@ -128,6 +169,38 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
             part = dxt
             part.data = <char *>dxt.data + (h0 * dxt.h + w0 * dxt.w) * itemsize
             part.h, part.w = dxt.h * sh, dxt.w * sw
-            correlate(shape[0], w.shape[0], shape[1], &h, &v, &dyt, wt.data, wt.n, wt.c, NULL,
-                      ACT_NONE, &part, cnp.PyArray_TYPE(dy) == cnp.NPY_FLOAT32)
+            correlate_groups(shape[0], &g, &h, &v, &dyt, <const char *>wt.data, NULL, ACT_NONE,
+                             &part, single)
     return dx
+
+
+def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride, tuple padding,
+                    tuple dilation, Py_ssize_t groups):
+    """Fills dw, contiguous (R, S, C / groups, K), from dy (N, K, OH, OW) and x (N, C, H, W), any
+    strides."""
+    cdef Py_ssize_t R = dw.shape[0], S = dw.shape[1], inner = dw.shape[2], K = dw.shape[3]
+    cdef Py_ssize_t outer = K // groups, itemsize = cnp.PyArray_ITEMSIZE(x), i
+    cdef bint single = itemsize == 4
+    cdef Block space = block(2 * (R + S) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t *taps = <Py_ssize_t *>space.data
+    cdef Tensor4 xt, dyt, x_part, dy_part
+    cdef Axis h, v
+    if dw.size == 0:
+        return
+    if dy.size == 0:
+        memset(cnp.PyArray_DATA(dw), 0, dw.size * itemsize)
+        return
+    x = with_contiguous_pixels(x)
+    dy = with_contiguous_pixels(dy, outer * itemsize % VEC_BYTES != 0)
+    xt, dyt = tensor4(x), tensor4(dy)
+    xt.w, dyt.w = x.shape[1], K  # (of a single column, NumPy may say anything)
+    h = forward_axis(x.shape[2], dy.shape[2], R, stride[0], padding[0], dilation[0], 0, taps)
+    v = forward_axis(x.shape[3], dy.shape[3], S, stride[1], padding[1], dilation[1], 0, taps + 2 * R)
+    if groups > 1 and grouped_fits(inner, outer):
+        grouped_weight(dy.shape[0], groups, inner, outer, &h, &v, &xt, &dyt, cnp.PyArray_DATA(dw),
+                       single)
+        return
+    for i in range(groups):
+        x_part, dy_part = slice_of(&xt, i * inner, single), slice_of(&dyt, i * outer, single)
+        weight_gradient(dy.shape[0], inner, outer, K - i * outer, &h, &v, &x_part, &dy_part,
+                        <char *>cnp.PyArray_DATA(dw) + i * outer * itemsize, K, single)

@@ -18,13 +18,13 @@ Threads own tiles of dw; where there are too few tiles to go round, fixed groups
 apart and are added in order. Images are taken in blocks that stay in cache, rows in chunks.
 """
 
-cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from .layout cimport Tensor4, copy_padded, tensor4, with_contiguous_pixels
+from .correlate cimport Axis
+from .layout cimport Tensor4, copy_padded
 from .memory cimport Block, block
 from .pack cimport pack_panel
 from .threads cimport threads_for
@@ -32,8 +32,6 @@ from .tile cimport (
     TILE_ROWS, TILE_VECS, VEC_BYTES, ceil_div, padded_columns, panel_width, tile_run, tile_t,
     wide_panel,
 )
-
-cnp.import_array()
 
 cdef extern from "openmp.h" nogil:
     int omp_get_thread_num()
@@ -173,7 +171,7 @@ cdef void add_block(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t item0
                              item0 + (part % parts + 1) * items // parts, NULL)
 
 
-cdef void sum_groups(Work *s, floating *out) noexcept nogil:
+cdef void sum_groups(Work *s, floating *out, Py_ssize_t out_step) noexcept nogil:
     """out[position, k]: the groups' sums, in order."""
     cdef const floating *dw = <const floating *>s.dw
     cdef Py_ssize_t p, k, g
@@ -183,7 +181,7 @@ cdef void sum_groups(Work *s, floating *out) noexcept nogil:
             total = dw[p * s.padded_outer + k]
             for g in range(1, s.groups):
                 total = total + dw[(g * s.positions + p) * s.padded_outer + k]
-            out[p * s.outer + k] = total
+            out[p * out_step + k] = total
 
 
 cdef void seen(Py_ssize_t x_size, Py_ssize_t y_size, Py_ssize_t offset, Py_ssize_t stride,
@@ -193,18 +191,19 @@ cdef void seen(Py_ssize_t x_size, Py_ssize_t y_size, Py_ssize_t offset, Py_ssize
     end[0] = min(y_size, ceil_div(max(0, x_size - offset), stride))
 
 
-def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride, tuple padding,
-                    tuple dilation):
-    """Fills dw, contiguous (R, S, C, K), from dy (N, K, OH, OW) and x (N, C, H, W), any strides."""
-    cdef bint single = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32
+cdef int weight_gradient(Py_ssize_t N, Py_ssize_t C, Py_ssize_t K, Py_ssize_t room, const Axis *h,
+                         const Axis *w, const Tensor4 *x, const Tensor4 *dy, void *dw,
+                         Py_ssize_t dw_step, bint single) except -1:
+    """dw[tap, c, k], `dw_step` values from one c to the next, by the forward line's axes.
+
+    x, dy: channels contiguous, and pixels a fixed step apart; dy's follow each other through all
+    images, or K fills vectors. room: values from one of dy's pixels on to its end."""
     cdef Py_ssize_t itemsize = 4 if single else 8
-    cdef Py_ssize_t N = x.shape[0], C = x.shape[1], K = dy.shape[1]
-    cdef Py_ssize_t R = dw.shape[0], S = dw.shape[1]
-    cdef Py_ssize_t sh = stride[0], sw = stride[1], dh = dilation[0], dv = dilation[1]
-    cdef Py_ssize_t ph = padding[0], pw = padding[1]
+    cdef Py_ssize_t R = h.taps, S = w.taps
     cdef bint by_tap = C >= LEAST_CHANNELS
-    cdef Py_ssize_t row_stride, p, t, r, c, per_tap, n, last, block_images, slice_images, items, slices
-    cdef double work = <double>dy.size * C * R * S
+    cdef Py_ssize_t row_stride, pixel, p, t, r, c, per_tap, n, last, block_images, slice_images, items
+    cdef Py_ssize_t slices
+    cdef double work = <double>N * h.y_size * w.y_size * K * C * R * S
     cdef int nt = threads_for(work)
     cdef Py_ssize_t wide, last_width
     cdef Block tables, tile_block, x_block, dy_block, panel_block, dw_block
@@ -212,25 +211,20 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     cdef DwTile *tile
     cdef Tensor4 image
     cdef Work s
-    if dw.size == 0:
-        return
-    if dy.size == 0:
-        memset(cnp.PyArray_DATA(dw), 0, dw.size * itemsize)
-        return
     s.padded_outer = padded_columns(K, itemsize)
     s.panels = ceil_div(K, wide_panel(itemsize))
-    s.dy_ragged = s.panels == 1 and K != s.padded_outer
-    x, dy = with_contiguous_pixels(x), with_contiguous_pixels(dy, s.dy_ragged)
-    s.x, s.dy = tensor4(x), tensor4(dy)
+    s.dy_ragged = s.panels == 1 and s.padded_outer > room
+    s.x, s.dy = x[0], dy[0]
     s.images, s.channels, s.outer, s.positions = N, C, K, R * S * C
-    s.h_size, s.w_size, s.y_h, s.y_w = x.shape[2], x.shape[3], dy.shape[2], dy.shape[3]
-    s.h_start, s.w_start = -ph, -pw
-    s.rows = (s.y_h - 1) * sh + (R - 1) * dh + 1
-    s.columns = (s.y_w - 1) * sw + (S - 1) * dv + 1
-    s.x_in_place = by_tap or (ph == 0 and pw == 0)
+    s.h_size, s.w_size, s.y_h, s.y_w = h.x_size, w.x_size, h.y_size, w.y_size
+    s.h_start, s.w_start = h.start, w.start
+    s.rows = (s.y_h - 1) * h.step + h.tap[R - 1] + 1
+    s.columns = (s.y_w - 1) * w.step + w.tap[S - 1] + 1
+    s.x_in_place = by_tap or (h.start == 0 and w.start == 0)
+    pixel = s.x.w if s.x_in_place else C
     row_stride = s.x.h if s.x_in_place else s.columns * C
-    s.x_row, s.x_step = sh * row_stride, sw * C
-    s.dy_row, s.dy_step = s.dy.h, K
+    s.x_row, s.x_step = h.step * row_stride, w.step * pixel
+    s.dy_row, s.dy_step = s.dy.h, s.dy.w
     s.x_image = s.rows * s.columns * C
 
     # Tiles, and the offsets of their positions.
@@ -244,7 +238,8 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     tables = block((s.positions + 3 * s.chunk_rows) * sizeof(Py_ssize_t))
     table = <Py_ssize_t *>tables.data
     for p in range(s.positions):
-        table[p] = p if by_tap else p // (S * C) * dh * row_stride + p // C % S * dv * C + p % C
+        r, c = h.tap[p // (S * C)], w.tap[p // C % S]
+        table[p] = p if by_tap else r * row_stride + c * pixel + p % C
     s.x_span = table + s.positions
     s.dy_span = s.x_span + s.chunk_rows
     s.last_dy_span = s.dy_span + s.chunk_rows
@@ -260,14 +255,14 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
     tile = <DwTile *>tile_block.data
     for t in range(s.tiles):
         if by_tap:
-            r, c = t // per_tap // S * dh - ph, t // per_tap % S * dv - pw
+            r, c = h.tap[t // per_tap // S] + h.start, w.tap[t // per_tap % S] + w.start
             p = t % per_tap * C // per_tap
             tile[t].position = t // per_tap * C + p
             tile[t].count = (t % per_tap + 1) * C // per_tap - p
             tile[t].row = table
-            tile[t].corner = r * row_stride + c * C + p
-            seen(s.h_size, s.y_h, r, sh, &tile[t].h0, &tile[t].h1)
-            seen(s.w_size, s.y_w, c, sw, &tile[t].w0, &tile[t].w1)
+            tile[t].corner = r * row_stride + c * pixel + p
+            seen(s.h_size, s.y_h, r, h.step, &tile[t].h0, &tile[t].h1)
+            seen(s.w_size, s.y_w, c, w.step, &tile[t].w0, &tile[t].w1)
         else:
             p = t * s.positions // s.tiles
             tile[t].position = p
@@ -292,7 +287,7 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
         s.dy_copy = <char *>dy_block.data
         image = s.dy
         image.data = <char *>s.dy.data + (N - 1) * s.dy.n * itemsize
-        copy_padded(&image, K, s.y_h, s.y_w, 0, s.y_h, 0, s.y_w, K, s.dy_copy, single)
+        copy_padded(&image, K, s.y_h, s.y_w, 0, s.y_h, 0, s.y_w, s.dy.w, s.dy_copy, single)
     items = s.tiles * s.panels
     slices = min(items, <Py_ssize_t>(work / N * block_images / SLICE_WORK) + 1)
     for n in range(0, N, block_images):
@@ -310,6 +305,7 @@ def backward_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dw, tuple stride,
                                       nt, NULL)
             PyErr_CheckSignals()
     if single:
-        sum_groups[float](&s, <float *>cnp.PyArray_DATA(dw))
+        sum_groups[float](&s, <float *>dw, dw_step)
     else:
-        sum_groups[double](&s, <double *>cnp.PyArray_DATA(dw))
+        sum_groups[double](&s, <double *>dw, dw_step)
+    return 0

@@ -45,7 +45,7 @@ cdef struct Plan:
     Py_ssize_t group                  # images in one item,
     Py_ssize_t strips                 # or strips of one image
     Py_ssize_t chunks                 # of the panels of outputs: each is an item of its own
-    bint touch                        # the taps of a row are neighbours
+    bint touch                        # the taps of a row are neighbours in memory
     const void *weights
     Py_ssize_t w_inner, w_outer       # strides
     void *packed                      # the weights: [panel][tap][inner][panel width]
@@ -220,9 +220,8 @@ cdef bint taps_touch(const Axis *a) noexcept nogil:
 cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Axis *w,
                    Tensor4 *x, const void *weights, Py_ssize_t w_inner, Py_ssize_t w_outer,
                    const void *bias, int activation, Tensor4 *y, bint single) except -1:
-    """The module's equation. x: pixels contiguous (w stride = inner); y: channels contiguous,
-    pixels any strides; weights: inner and outer strides here, the taps' in the axes; bias (outer,)
-    or NULL."""
+    """The module's equation. x, y: channels contiguous, pixels any strides; weights: inner and
+    outer strides here, the taps' in the axes; bias (outer,) or NULL."""
     cdef size_t itemsize = 4 if single else 8
     cdef Plan s
     cdef Py_ssize_t taps = h.taps * w.taps, row_bytes, rows, item, items, slice_items
@@ -231,7 +230,7 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
     cdef double work = <double>N * h.y_size * w.y_size * inner * outer * taps
     cdef int nt = threads_for(work)
     s.images, s.inner, s.outer, s.h, s.w, s.x, s.y = N, inner, outer, h[0], w[0], x[0], y[0]
-    s.bias, s.activation, s.touch = bias, activation, taps_touch(w)
+    s.bias, s.activation, s.touch = bias, activation, x.w == inner and taps_touch(w)
 
     s.weights, s.w_inner, s.w_outer = weights, w_inner, w_outer
 

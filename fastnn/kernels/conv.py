@@ -1,7 +1,6 @@
 """Convolution of images and sequences, forward and backward. A sequence is an image of height 1."""
 
 from .._kernels import conv as _conv
-from .._kernels import conv_weight as _conv_weight
 from .._kernels import memory
 from . import _checks, _whole
 from ._window import as_images, bias_of, dy_of, length
@@ -11,8 +10,10 @@ from .reduce import sum as _sum
 def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
     """y[n, k, i, j] = act(b[k] + sum_{c,r,s} x[n,c, i sh + r dh - ph, j sw + s dw - pw] w[k,c,r,s])
 
-    x: (N, C, H, W).  w: (K, C, R, S).  b: (K,) or None.  stride, padding, dilation: an int or a
-    pair (height, width).  activation: None, "relu", "sigmoid" or "tanh".
+    x: (N, C, H, W).  w: (K, C / groups, R, S).  b: (K,) or None.  stride, padding, dilation: an int
+    or a pair (height, width).  groups: C and K are cut into so many equal runs of channels, and c
+    counts the channels of k's group only; groups=C is a depthwise convolution.  activation: None,
+    "relu", "sigmoid" or "tanh".
     Returns (N, K, OH, OW), channels-last, with OH = (H + 2 ph - dh (R - 1) - 1) // sh + 1.
 
     Cross-correlation, as torch.nn.functional.conv2d. float32 or float64, any strides (quickest:
@@ -28,8 +29,8 @@ def conv2d_backward(
     """Gradients of `conv2d` (without activation) for x, w and b: (dx, dw, db).
 
     dy: (N, K, OH, OW), the gradient of y; x, w and keywords as given to `conv2d`.  needs: which of
-    the three to compute; the others are None.  dx: (N, C, H, W), channels-last.  dw: (K, C, R, S),
-    with K fastest in memory.  db: (K,).
+    the three to compute; the others are None.  dx: (N, C, H, W), channels-last.  dw: (K, C /
+    groups, R, S), with K fastest in memory.  db: (K,).
     """
     op = "conv2d_backward"
     return _backward(op, 2, dy, x, w, stride, padding, dilation, groups, needs)
@@ -60,7 +61,7 @@ def conv1d_backward(
 
 
 def _forward(op, axes, x, w, b, stride, padding, dilation, groups, activation):
-    x, w, y_size, stride, padding, dilation = _geometry(
+    x, w, y_size, stride, padding, dilation, groups = _geometry(
         op, axes, x, w, stride, padding, dilation, groups
     )
     b = bias_of(op, b, w.shape[0], x)
@@ -69,11 +70,11 @@ def _forward(op, axes, x, w, b, stride, padding, dilation, groups, activation):
         raise ValueError(f"{op}: activation must be None or one of {names}, got {activation!r}")
     if _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups):
         return _whole.forward(x, w, b, activation)
-    return _conv.forward(x, w, b, activation, y_size, stride, padding, dilation)
+    return _conv.forward(x, w, b, activation, y_size, stride, padding, dilation, groups)
 
 
 def _backward(op, axes, dy, x, w, stride, padding, dilation, groups, needs):
-    x, w, y_size, stride, padding, dilation = _geometry(
+    x, w, y_size, stride, padding, dilation, groups = _geometry(
         op, axes, x, w, stride, padding, dilation, groups
     )
     dy = dy_of(op, axes, dy, (x.shape[0], w.shape[0], *y_size), x)
@@ -82,13 +83,13 @@ def _backward(op, axes, dy, x, w, stride, padding, dilation, groups, needs):
     if needs[0] and whole:
         dx = _whole.backward_data(dy, w)
     elif needs[0]:
-        dx = _conv.backward_data(dy, w, x.shape[2:], stride, padding, dilation)
+        dx = _conv.backward_data(dy, w, x.shape[2:], stride, padding, dilation, groups)
     if needs[1] and whole:
         dw = _whole.backward_weight(dy, x)
     elif needs[1]:
         k, c, r, s = w.shape
         dw = memory.empty_array((r, s, c, k), x.dtype.num)
-        _conv_weight.backward_weight(dy, x, dw, stride, padding, dilation)
+        _conv.backward_weight(dy, x, dw, stride, padding, dilation, groups)
         dw = dw.transpose(3, 2, 0, 1)
     if needs[2]:
         db = _sum(dy, (0, 2, 3))
@@ -99,11 +100,18 @@ def _geometry(op, axes, x, w, stride, padding, dilation, groups):
     """The checked arguments, a sequence's as an image's, and (OH, OW)."""
     x = _checks.array(op, "x", x, 2 + axes)
     w = _checks.array(op, "weight", w, 2 + axes, x)
-    if groups != 1:
-        raise ValueError(f"{op}: groups must be 1 (there are no grouped kernels yet), got {groups}")
-    if w.shape[1] != x.shape[1]:
+    groups = _checks.count(op, "groups", groups)
+    channels, outputs = x.shape[1], w.shape[0]
+    if channels % groups or outputs % groups:
         raise ValueError(
-            f"{op}: weight has {w.shape[1]} input channels, x has {x.shape[1]} (x: {x.shape})"
+            f"{op}: groups must divide the {channels} channels of x and the {outputs} outputs of "
+            f"weight, got {groups} (x: {x.shape}, weight: {w.shape})"
+        )
+    if w.shape[1] != channels // groups:
+        expected = f", in {groups} groups of {channels // groups}" if groups > 1 else ""
+        raise ValueError(
+            f"{op}: weight has {w.shape[1]} input channels, x has {channels}{expected} "
+            f"(x: {x.shape})"
         )
     pair = _checks.pair if axes == 2 else length
     stride = pair(op, "stride", stride, 1)
@@ -123,4 +131,4 @@ def _geometry(op, axes, x, w, stride, padding, dilation, groups):
                 f"x with its padding only over {size + 2 * p} (x: {x_shape}, padding {p})"
             )
         sizes.append((size + 2 * p - reach) // s + 1)
-    return x, w, tuple(sizes), stride, padding, dilation
+    return x, w, tuple(sizes), stride, padding, dilation, groups

@@ -5,7 +5,6 @@ convolution: the same kernels, in other roles. A sequence is an image of height 
 """
 
 from .._kernels import conv as _conv
-from .._kernels import conv_weight as _conv_weight
 from .._kernels import memory
 from . import _checks, _whole
 from ._window import as_images, bias_of, dy_of, length
@@ -84,7 +83,7 @@ def _forward(op, axes, x, w, b, stride, padding, output_padding, groups, dilatio
     b = bias_of(op, b, w.shape[1] * groups, x)
     if _whole.fits(y_size, w.shape[2:], x.shape[2:], padding, groups):
         return _whole.backward_data(x, w, b)
-    y = _conv.backward_data(x, w, y_size, stride, padding, dilation)
+    y = _conv.backward_data(x, w, y_size, stride, padding, dilation, groups)
     return y if b is None else _add(y, b[:, None, None])
 
 
@@ -98,13 +97,13 @@ def _backward(op, axes, dy, x, w, stride, padding, output_padding, groups, dilat
     if needs[0] and whole:
         dx = _whole.forward(dy, w)
     elif needs[0]:
-        dx = _conv.forward(dy, w, None, None, x.shape[2:], stride, padding, dilation)
+        dx = _conv.forward(dy, w, None, None, x.shape[2:], stride, padding, dilation, groups)
     if needs[1] and whole:
         dw = _whole.backward_weight(x, dy)
     elif needs[1]:
         c, k, r, s = w.shape
         dw = memory.empty_array((r, s, k, c), x.dtype.num)
-        _conv_weight.backward_weight(x, dy, dw, stride, padding, dilation)
+        _conv.backward_weight(x, dy, dw, stride, padding, dilation, groups)
         dw = dw.transpose(3, 2, 0, 1)
     if needs[2]:
         db = _sum(dy, (0, 2, 3))
@@ -120,8 +119,6 @@ def _geometry(op, axes, x, w, stride, padding, output_padding, groups, dilation)
         raise ValueError(
             f"{op}: groups must divide the {x.shape[1]} channels of x, got {groups} (x: {x.shape})"
         )
-    if groups != 1:
-        raise ValueError(f"{op}: groups must be 1 (there are no grouped kernels yet), got {groups}")
     if w.shape[0] != x.shape[1]:
         raise ValueError(
             f"{op}: weight has {w.shape[0]} input channels, x has {x.shape[1]} (x: {x.shape})"
