@@ -123,6 +123,10 @@ CONV = (
     Conv(16, 128, 56, 56, 128, 3, 2, 1),
 )
 
+GROUPED = (
+    Conv(16, 128, 56, 56, 128, 3, 1, 1, groups=128),
+    Conv(16, 128, 56, 56, 128, 3, 1, 1, groups=32),
+)
 
 # Where the arithmetic units should be the only limit.
 LARGE_GEMM = tuple(s for s in GEMM if min(s[:3]) >= 1024)
