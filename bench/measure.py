@@ -104,6 +104,7 @@ def measure_layers(threads, seconds):
     import shapes
 
     for section, build, measured in (
+        ("grouped", cases.conv_both, shapes.GROUPED),
         ("batch norm", cases_norm.batch_norm_relu, shapes.NORM[:1]),
         ("max pool", cases.max_pool, shapes.POOL),
     ):

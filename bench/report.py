@@ -39,6 +39,10 @@ SECTIONS = {
         "Convolution, forward and backward (data, weight and bias)", mean=1.4, floor=0.95,
         note="fastnn and torch both through their tapes.",
     ),
+    "grouped": Section(
+        "Grouped and depthwise convolution, forward and backward", floor=1.3,
+        note="fastnn and torch both through their tapes.",
+    ),
     "batch norm": Section(
         "Batch normalisation and ReLU in training, forward and backward", floor=2,
         note="Two modules in a Sequential, by fastnn and torch; torch's ReLU in place.",

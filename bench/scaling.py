@@ -34,6 +34,11 @@ LAYERS = {
     "convolution 1 x 1, 256 to 256, 14 x 14": Layer(
         lambda dtype: nn.Conv2d(256, 256, 1, dtype=dtype), (256, 14, 14)
     ),
+    "depthwise convolution 3 x 3, 128, 28 x 28": Layer(
+        lambda dtype: nn.Conv2d(128, 128, 3, padding=1, groups=128, dtype=dtype),
+        (128, 28, 28),
+        memory=True,
+    ),
     "linear, 1024 to 1024": Layer(lambda dtype: nn.Linear(1024, 1024, dtype=dtype), (1024,)),
     "max pooling 2 x 2, 64, 56 x 56": Layer(lambda dtype: nn.MaxPool2d(2), (64, 56, 56), True),
     "batch normalisation, 64, 56 x 56": Layer(

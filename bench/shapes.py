@@ -174,6 +174,10 @@ CONV = (
     Conv(16, 128, 56, 56, 128, 3, 2, 1),
 )
 
+GROUPED = (
+    Conv(16, 128, 56, 56, 128, 3, 1, 1, groups=128),
+    Conv(16, 128, 56, 56, 128, 3, 1, 1, groups=32),
+)
 
 CONV1D = (
     Conv1d(64, 50, 100, 100, 3, 1, 1),  # words of a sentence

@@ -67,7 +67,7 @@ def test_conv2d(measure, shape, impl):
 
 
 @impls(*IMAGES)
-@over(shapes.CONV)
+@over(shapes.CONV + shapes.GROUPED)
 def test_conv2d_forward_and_backward(measure, shape, impl):
     measure(impl, cases.conv_both, shape)
 

@@ -109,6 +109,8 @@ GROUPS = {
     "5 to 2": (11, 5, 2),
     "many to few": (3, 19, 2),
     "few to many": (2, 2, 35),
+    "one to many": (2, 1, 66),
+    "many to one": (2, 67, 1),
     "slices": (3, 16, 16),
     "slices with tails": (2, 17, 33),
     "slices as narrow as can be": (5, 8, 9),

@@ -140,9 +140,9 @@ ALWAYS_INLINE void FN(grouped_tiles)(const int pixels, const int cut, const spre
     const spread_t *s, const terms_t *t, const REAL *x, const REAL *w, ptrdiff_t w_block,          \
         const REAL *bias, REAL *y, ptrdiff_t y_step, ptrdiff_t channels
 
-#define TILE_KIND(pixels, kind, cut)                                                \
-    static __attribute__((noinline)) void TILE_NAME(pixels, kind)(TILE_ARGUMENTS)   \
-    {                                                                               \
+#define TILE_KIND(pixels, kind, cut)                                                    \
+    static __attribute__((noinline)) void TILE_NAME(pixels, kind)(TILE_ARGUMENTS)       \
+    {                                                                                   \
         FN(grouped_tiles)(pixels, cut, s, t, x, w, w_block, bias, y, y_step, channels); \
     }
 TILE_HEIGHTS

@@ -57,7 +57,7 @@ cdef extern from "grouped.h" nogil:
                             Py_ssize_t total_block)
 
 cdef enum:
-    MOST_CHANNELS = 8         # of a group, on the smaller side
+    LEAST_PAIRS = 64          # (input, output) channels of a group, for a convolution of its own
     RING_BYTES = 131072       # of spread rows: a share of the second-level cache
     LEAST_ITEMS = 16          # if there are rows enough: work for many threads
     STRIP_SUMS = 64           # rows, or parts of long ones, that one strip adds up
@@ -87,7 +87,7 @@ cdef struct Plan:
 
 
 cdef bint grouped_fits(Py_ssize_t inner, Py_ssize_t outer) noexcept nogil:
-    return min(inner, outer) < MOST_CHANNELS
+    return inner * outer < LEAST_PAIRS
 
 
 cdef size_t lines(size_t nbytes) noexcept nogil:

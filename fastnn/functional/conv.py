@@ -11,7 +11,8 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, 
     h(i, r) = i stride + r dilation - padding, x zero outside the image; act None, "relu",
     "sigmoid" or "tanh".
 
-    input (N, C, H, W) or (C, H, W), weight (K, C, R, S), bias (K,) or None -> (N, K, OH, OW).
+    input (N, C, H, W) or (C, H, W), weight (K, C / groups, R, S), bias (K,) or None -> (N, K, OH,
+    OW). c: the channels of k's group, of equal runs of C and K; all where groups is 1.
     stride, padding, dilation: an int or a pair; padding may be "valid" (none) or "same" (the
     output is as large as the input; stride 1 only). One float dtype; plain arrays are cast to
     the weight's. Raises ValueError where the shapes do not fit.
