@@ -45,7 +45,7 @@ def test_conv2d_activation(activation, padding):
     np.testing.assert_allclose(y.data, plain.data, rtol=1e-12)
     check_gradient(lambda *t: F.conv2d(*t, padding=padding, activation=activation), *arrays)
     single = F.conv2d(arrays[0][0], *arrays[1:], padding=padding, activation=activation)
-    np.testing.assert_array_equal(single.data, y.data[0])
+    np.testing.assert_allclose(single.data, y.data[0], rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("padding", [1, "same"])

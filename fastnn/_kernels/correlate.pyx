@@ -35,6 +35,7 @@ cdef enum:
     ITEM_BYTES = 393216       # of x and y in one item: a share of the second-level cache
     LEAST_PIXELS = 8 * TILE_ROWS  # of a strip that is one only to share work
     TOGETHER = 4              # panels of weights packed at a time
+    LEAST_WORK = 65536        # multiply-adds of an item that is one only to share work
     LEAST_ITEMS = 16          # if there are images or rows enough: work for many threads
     SLICE_WORK = 1000000000   # multiply-adds between looks at Ctrl-C
 
@@ -225,7 +226,7 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
     cdef size_t itemsize = 4 if single else 8
     cdef Plan s
     cdef Py_ssize_t taps = h.taps * w.taps, row_bytes, rows, item, items, slice_items
-    cdef Py_ssize_t most, panels, columns
+    cdef Py_ssize_t least, most, panels, columns
     cdef Block packed, tables
     cdef double work = <double>N * h.y_size * w.y_size * inner * outer * taps
     cdef int nt = threads_for(work)
@@ -236,17 +237,18 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
 
     row_bytes = (h.step * w.x_size * inner + w.y_size * outer) * itemsize
     rows = max(1, <Py_ssize_t>(ITEM_BYTES // row_bytes))
+    least = max(1, min(LEAST_ITEMS, <Py_ssize_t>(work / LEAST_WORK)))
     # Strips that are too low would have low tiles; then items share out the outputs.
     most = max(1, h.y_size * w.y_size // LEAST_PIXELS)
     if rows >= h.y_size:
-        s.group = min(rows // h.y_size, ceil_div(N, LEAST_ITEMS))
-        s.strips = min(min(h.y_size, most), ceil_div(LEAST_ITEMS, N))
+        s.group = min(rows // h.y_size, ceil_div(N, least))
+        s.strips = min(min(h.y_size, most), ceil_div(least, N))
     else:
         s.group = 1
-        s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), min(most, ceil_div(LEAST_ITEMS, N))))
+        s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), min(most, ceil_div(least, N))))
     panels = ceil_div(outer, wide_panel(itemsize))
     items = ceil_div(N, s.group) * s.strips
-    s.chunks = min(panels, ceil_div(LEAST_ITEMS, items))
+    s.chunks = min(panels, ceil_div(least, items))
     s.at_once = items == 1
     items *= s.chunks
 

@@ -29,6 +29,7 @@ cdef extern from "openmp.h" nogil:
 cdef enum:
     L1_BYTES = 32768
     STRIP_BYTES = 262144      # of planes of one strip: a share of the second-level cache
+    LEAST_WORK = 65536        # multiply-adds of a strip that is one only to share work
     LEAST_ITEMS = 16          # if there are rows enough: work for many threads
     SLICE_WORK = 1000000000   # multiply-adds between looks at Ctrl-C
 
@@ -168,7 +169,7 @@ cdef int correlate_planar(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis
     """As correlate(), where planar_fits()."""
     cdef size_t itemsize = 4 if single else 8
     cdef Py_ssize_t reach_h = h.tap[h.taps - 1], reach_w = w.tap[w.taps - 1]
-    cdef Py_ssize_t rows, q, c, r, t, items, item, slice_items
+    cdef Py_ssize_t rows, least, q, c, r, t, items, item, slice_items
     # A span runs along a row's taps, if those are evenly spaced (all but odd dilations are); or
     # along the channels, when all planes fit the first-level cache together.
     cdef bint even = True, by_channel
@@ -182,7 +183,8 @@ cdef int correlate_planar(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis
     s.row_size = w.y_size + reach_w
     rows = <Py_ssize_t>(STRIP_BYTES // (s.row_size * max(1, inner) * itemsize)) - reach_h
     rows = min(max(rows, 1), h.y_size)
-    s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), ceil_div(LEAST_ITEMS, N)))
+    least = max(1, min(LEAST_ITEMS, <Py_ssize_t>(work / LEAST_WORK)))
+    s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), ceil_div(least, N)))
     rows = ceil_div(h.y_size, s.strips)
     # A tile reads, and a transpose writes, past a plane's end.
     s.plane_size = (rows + reach_h) * s.row_size + reach_w + TILE_MAX_WIDTH

@@ -1,6 +1,8 @@
 """Indexing, joining, and other operations that only move elements. Most results share memory
 with their input."""
 
+from math import prod
+
 import numpy as np
 
 from .. import kernels
@@ -134,7 +136,7 @@ def flatten(x, start_dim=0, end_dim=-1):
     )
     if first > last:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-    return reshape(x, *shape[:first], int(np.prod(shape[first : last + 1])), *shape[last + 1 :])
+    return reshape(x, *shape[:first], prod(shape[first : last + 1]), *shape[last + 1 :])
 
 
 @method()

@@ -1,10 +1,31 @@
 """Argument checks shared by the array API: every error names op, argument, expected and given."""
 
+from functools import lru_cache, wraps
+
 import numpy as np
 
 from .._kernels import memory
 
 _is_plain = memory.is_plain  # an aligned, native-endian float32 or float64 ndarray
+
+
+def remembered(function):
+    """function, whose results are kept: small layers take about as long as checking their sizes.
+
+    For results that nobody changes, of positional arguments; those that can't be hashed (lists)
+    are worked out again each time.
+    """
+    cached = lru_cache(maxsize=1024, typed=True)(function)
+
+    @wraps(function)
+    def call(*args):
+        try:
+            hash(args)
+        except TypeError:
+            return function(*args)
+        return cached(*args)
+
+    return call
 
 
 def array(op, name, x, ndim=None, like=None):

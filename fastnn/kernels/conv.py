@@ -100,28 +100,34 @@ def _geometry(op, axes, x, w, stride, padding, dilation, groups):
     """The checked arguments, a sequence's as an image's, and (OH, OW)."""
     x = _checks.array(op, "x", x, 2 + axes)
     w = _checks.array(op, "weight", w, 2 + axes, x)
+    sizes = _sizes(op, axes, x.shape, w.shape, stride, padding, dilation, groups)
+    return as_images(x), as_images(w), *sizes
+
+
+@_checks.remembered
+def _sizes(op, axes, x_shape, w_shape, stride, padding, dilation, groups):
+    """(OH, OW), and the checked numbers."""
     groups = _checks.count(op, "groups", groups)
-    channels, outputs = x.shape[1], w.shape[0]
+    channels, outputs = x_shape[1], w_shape[0]
     if channels % groups or outputs % groups:
         raise ValueError(
             f"{op}: groups must divide the {channels} channels of x and the {outputs} outputs of "
-            f"weight, got {groups} (x: {x.shape}, weight: {w.shape})"
+            f"weight, got {groups} (x: {x_shape}, weight: {w_shape})"
         )
-    if w.shape[1] != channels // groups:
+    if w_shape[1] != channels // groups:
         expected = f", in {groups} groups of {channels // groups}" if groups > 1 else ""
         raise ValueError(
-            f"{op}: weight has {w.shape[1]} input channels, x has {channels}{expected} "
-            f"(x: {x.shape})"
+            f"{op}: weight has {w_shape[1]} input channels, x has {channels}{expected} "
+            f"(x: {x_shape})"
         )
     pair = _checks.pair if axes == 2 else length
     stride = pair(op, "stride", stride, 1)
     padding = pair(op, "padding", padding, 0)
     dilation = pair(op, "dilation", dilation, 1)
-    x_shape, w_shape = x.shape, w.shape
-    x, w = as_images(x), as_images(w)
-    sizes = []
-    spans = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
-    for size, kernel, s, p, d in spans:
+    one = (1,) * (2 - axes)  # a sequence's height
+    image, window = one + x_shape[2:], one + w_shape[2:]
+    y_size = []
+    for size, kernel, s, p, d in zip(image, window, stride, padding, dilation, strict=True):
         if kernel == 0:
             raise ValueError(f"{op}: weight must have a kernel of at least 1 x 1, got {w_shape}")
         reach = d * (kernel - 1) + 1
@@ -130,5 +136,5 @@ def _geometry(op, axes, x, w, stride, padding, dilation, groups):
                 f"{op}: the kernel reaches over {reach} (size {kernel}, dilation {d}), "
                 f"x with its padding only over {size + 2 * p} (x: {x_shape}, padding {p})"
             )
-        sizes.append((size + 2 * p - reach) // s + 1)
-    return x, w, tuple(sizes), stride, padding, dilation, groups
+        y_size.append((size + 2 * p - reach) // s + 1)
+    return tuple(y_size), stride, padding, dilation, groups

@@ -162,6 +162,7 @@ def avg_pool1d_backward(
     ]
 
 
+@_checks.remembered
 def _windows(op, sizes, image, kernel_size, stride, padding, dilation, ceil_mode):
     """-> the windows over an (H, W) image, checked, and (OH, OW). sizes: what makes pairs of the
     arguments, `_checks.pair` or, for sequences, `length`."""
