@@ -54,7 +54,7 @@ cdef struct Plan:
 
 cdef bint columns_fit(Py_ssize_t channels, size_t itemsize) noexcept nogil:
     """Whether lanes over so few channels would mostly be idle."""
-    return 2 * channels * itemsize <= VEC_BYTES and channels <= MOST_CHANNELS
+    return channels * itemsize <= VEC_BYTES and channels <= MOST_CHANNELS
 
 
 cdef void column_row(Plan *s, Py_ssize_t n, Py_ssize_t o, floating *columns) noexcept nogil:

@@ -19,7 +19,8 @@ from .memory cimport Block, block
 from .pack cimport copy_half, transpose, transpose_half
 from .threads cimport threads_for
 from .tile cimport (
-    TILE_MAX_WIDTH, TILE_ROWS, TILE_VECS, VEC_BYTES, activate, ceil_div, tile_run, tile_t, wide_panel,
+    HALF_PANELS, TILE_MAX_WIDTH, TILE_ROWS, TILE_VECS, VEC_BYTES, activate, ceil_div, tile_run,
+    tile_t, wide_panel,
 )
 from .vecmath cimport ACT_NONE
 
@@ -52,9 +53,9 @@ cdef struct Plan:
 
 cdef bint planar_fits(Py_ssize_t inner, Py_ssize_t outer, const Axis *h, const Axis *w,
                       size_t itemsize) noexcept nogil:
-    cdef Py_ssize_t vlen = VEC_BYTES // itemsize
+    cdef Py_ssize_t vlen = VEC_BYTES // itemsize, most = vlen // 2 if HALF_PANELS else vlen
     return (h.step == 1 and w.step == 1 and outer <= TILE_ROWS
-            and outer <= (vlen // 2 if inner < vlen // 4 else vlen // 4))
+            and outer <= (most if inner < vlen // 4 else most // 2))
 
 
 cdef void fill_planes(Plan *s, const floating *x, Py_ssize_t h0, Py_ssize_t rows,
@@ -86,23 +87,29 @@ cdef void store_pixels(Plan *s, const floating *values, Py_ssize_t at, Py_ssize_
     """y[pixel at + j, :] = values[:, j] for those of the count columns j that are no padding;
     size: where the strip's last row ends."""
     cdef Py_ssize_t vlen = VEC_BYTES // sizeof(floating)
-    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), width = vlen // 2, j = 0, r, run, column, p, c
-    cdef floating pixels[TILE_MAX_WIDTH * TILE_MAX_WIDTH / TILE_VECS / 2]
+    cdef Py_ssize_t width = vlen // 2 if s.outer <= vlen // 2 else vlen  # of a pixel in `pixels`
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j = 0, r, run, column, p, c
+    cdef floating pixels[TILE_MAX_WIDTH * TILE_MAX_WIDTH / TILE_VECS]
     # Whole vectors may be written where the next pixels, still to come, overwrite the excess.
     cdef bint dense = (s.y.w == s.outer and s.y.h == s.w.y_size * s.outer
                        and at + count + 2 * vlen + s.row_size <= size)
     cdef const floating *pixel = pixels
     cdef floating *out
-    if s.outer > 1:
+    if s.outer == 1:
+        pixel, width = values, 1
+    elif width == vlen:
+        transpose(values, wide, s.outer, wide, &pixels[0], width)
+    else:
         for p in range(TILE_VECS):
             transpose_half(values + p * vlen, wide, &pixels[p * vlen * width])
-    else:
-        pixel, width = values, 1
     while j < count:
         r, column = (at + j) // s.row_size, (at + j) % s.row_size
         run = min(count - j, s.w.y_size - column)
         out = y + r * s.y.h + column * s.y.w
-        if dense and width > 1:
+        if dense and width == vlen:
+            for p in range(run):
+                memcpy(out + p * s.outer, pixel + (j + p) * width, VEC_BYTES)
+        elif dense and width > 1:
             for p in range(run):
                 copy_half(pixel + (j + p) * width, out + p * s.outer)
         elif s.outer == 1:
