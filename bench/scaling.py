@@ -15,6 +15,7 @@ from timing import calls, side_by_side
 from fastnn import nn
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+RELATIVE_COSTS = (0.1, 0.2, 0.5, 1, 2, 5)  # marked on the picture's axis
 FLOAT = np.float32
 
 
@@ -121,8 +122,13 @@ def draw(rows, path):
         panel.minorticks_off()
         panel.set_xlabel("batch")
         panel.set_title(f"{threads} thread{'s' * (threads > 1)}")
-    panels[0, 0].set_ylabel("cost / arithmetic, relative to batch 1 (dotted: copying)")
-    panels[0, -1].legend(fontsize="small")
+        panel.set_yticks(RELATIVE_COSTS, [f"{cost:g}" for cost in RELATIVE_COSTS])
+        panel.grid(axis="y", alpha=0.3)
+    panels[0, 0].set_ylabel("time for a picture, batch 1 = 1")
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    handles.append(plt.Line2D([], [], color="gray", linestyle=":"))
+    figure.legend(handles, [*labels, "copying as many elements"], loc="outside lower center",
+                  ncols=2, fontsize="small", frameon=False)  # fmt: skip
     figure.savefig(path, dpi=100)
     plt.close(figure)
     return True

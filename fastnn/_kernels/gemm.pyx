@@ -37,6 +37,7 @@ cdef enum:
     TOGETHER = 4           # panels of B packed at a time
     SLICE_GROUPS = 4       # groups in one slice: between slices Ctrl-C is answered
     FEW_PANELS = 2         # B this narrow: A is read where it lies
+    FEW_ROWS = 3           # A this low: B is streamed once for every row (gemv.pyx)
     FEW_TILES = 2          # A this low: it is read where it lies
     L1_BYTES = 32768       # B this small (first-level cache): likewise, and where A is one tile high
 
@@ -285,27 +286,30 @@ def pack(cnp.ndarray b):
     return packed
 
 
-cdef bint multiply_vector(cnp.ndarray a, cnp.ndarray b, cnp.ndarray bias, int kind, cnp.ndarray c):
-    """gemm's case of one row or one column, if the strides allow; whether they did."""
+cdef bint multiply_rows(cnp.ndarray a, cnp.ndarray b, cnp.ndarray bias, int kind, cnp.ndarray c):
+    """gemm's case of few rows, or one column, if the strides allow; whether they did."""
     cdef Py_ssize_t itemsize = cnp.PyArray_ITEMSIZE(a)
-    cdef Py_ssize_t m = a.shape[0], n = b.shape[1], k = a.shape[1]
+    cdef bint column = a.shape[0] > FEW_ROWS
+    cdef Py_ssize_t bias_step = 0 if column else 1, i, n
     cdef const void *bias_data = NULL if bias is None else cnp.PyArray_DATA(bias)
-    if m > 1:  # one column: c' = b' a'
-        if c.strides[0] != itemsize:
-            return False
-        a, b = b.T, a.T
-    elif n > 1 and c.strides[1] != itemsize:
+    cdef char *y
+    if column:  # c' = b' a'
+        a, b, c = b.T, a.T, c.T
+    n = b.shape[1]
+    if n > 1 and c.strides[1] != itemsize:
         return False
     if not gemv_fits(b.strides[0] // itemsize, b.strides[1] // itemsize):
         return False
-    gemv(cnp.PyArray_DATA(a), a.strides[1] // itemsize, cnp.PyArray_DATA(b),
-         b.strides[0] // itemsize, b.strides[1] // itemsize, k, m * n, bias_data,
-         0 if m > 1 else 1, cnp.PyArray_DATA(c), itemsize)
-    if kind != ACT_NONE:
-        if itemsize == sizeof(float):
-            activate(<float *>cnp.PyArray_DATA(c), m * n, kind)
-        else:
-            activate(<double *>cnp.PyArray_DATA(c), m * n, kind)
+    for i in range(a.shape[0]):
+        y = <char *>cnp.PyArray_DATA(c) + i * c.strides[0]
+        gemv(<char *>cnp.PyArray_DATA(a) + i * a.strides[0], a.strides[1] // itemsize,
+             cnp.PyArray_DATA(b), b.strides[0] // itemsize, b.strides[1] // itemsize, b.shape[0], n,
+             bias_data, bias_step, y, itemsize)
+        if kind != ACT_NONE:
+            if itemsize == sizeof(float):
+                activate(<float *>y, n, kind)
+            else:
+                activate(<double *>y, n, kind)
     return True
 
 
@@ -351,8 +355,9 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
         c = empty(2, shape, cnp.PyArray_TYPE(a))
     if m == 0 or n == 0:
         return c
-    if packed is None and (m == 1 or n == 1) and multiply_vector(a, <cnp.ndarray>b, bias, kind, c):
-        return c
+    if packed is None and (m <= FEW_ROWS or n == 1):
+        if multiply_rows(a, <cnp.ndarray>b, bias, kind, c):
+            return c
     c_data = <char *>cnp.PyArray_DATA(c)
     s.ldc = c.strides[0] // itemsize
     s.a.rs = a.strides[0] // itemsize

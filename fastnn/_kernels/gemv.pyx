@@ -1,4 +1,4 @@
-"""y = x B + bias for one row x: GEMM's case m = 1, and n = 1 through the transpose.
+"""y = x B + bias for one row x: GEMM's case of few rows (row by row), and n = 1 through the transpose.
 
 B is read once, as it lies: rows of B stream past y when B's rows are contiguous, dot products
 run along its columns when those are. Bandwidth is the limit, so nothing is packed.
