@@ -10,7 +10,8 @@ of taps x channels, so pixels x outputs is the register tile's A (rows: pixels, 
 are) times a panel of packed weights.
 
 A work item is a strip of rows of one image, or several small images: what fits the second-level
-cache. Every sum is one thread's, in one order.
+cache; where that makes few items, each is cut by outputs, into chunks of panels. Every sum is one
+thread's, in one order.
 """
 
 from cpython.exc cimport PyErr_CheckSignals

@@ -7,8 +7,8 @@ of one tile's width (32 floats with AVX-512). For one block of both, the panels 
 a sum over k runs in order within a block and block after block: any number of threads gives the
 same bits.
 
-Small operands are read where they lie: A when few panels would reuse the copy, B when few row
-tiles would. Only B's last panel, if it is not a whole vector wide, is always packed.
+Small operands are read where they lie: A when few panels would reuse the copy, B when one row
+tile would or it is small. Only B's last panel, if it is not a whole vector wide, is always packed.
 """
 
 cimport numpy as cnp
@@ -33,7 +33,7 @@ cdef extern from "openmp.h" nogil:
     int omp_get_thread_num()
 
 cdef enum:
-    NC = 3072              # columns in one slice (whole panels): KC x NC floats of packed B are 9 MiB, in L3
+    NC = 3072              # columns in one slice (whole panels): KC x NC floats, 4.5 or 9 MiB, in L3
     TOGETHER = 4           # panels of B packed at a time
     SLICE_GROUPS = 4       # groups in one slice: between slices Ctrl-C is answered
     FEW_PANELS = 2         # B this narrow: A is read where it lies
