@@ -83,6 +83,11 @@ def inference(name):
     for layout in FORMATS if torch else ():
         t_model, t_x = _torch_model(network, state, layout).eval(), torch_images(x, layout)
         impls[f"torch {layout}"] = torch.inference_mode()(lambda m=t_model, t_x=t_x: m(t_x))
+        if any(isinstance(m, torch.nn.BatchNorm2d) for m in t_model.modules()):
+            fused = _torch_fuse(t_model)
+            impls[f"torch {layout}, fused"] = torch.inference_mode()(
+                lambda m=fused, t_x=t_x: m(t_x)
+            )
 
     def expected():
         if torch:
@@ -114,6 +119,13 @@ def _torch_model(network, state, layout="NCHW"):
     model = getattr(torch_networks, network.torch_name)(network.classes)
     model.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
     return model.to(memory_format=torch_format(layout))
+
+
+def _torch_fuse(model):
+    """Batch normalisation in the convolutions before it, as fastnn has it."""
+    from torch.fx.experimental.optimization import fuse
+
+    return fuse(model)
 
 
 def _torch_step(model, optimizer, x, target):

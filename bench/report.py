@@ -65,8 +65,9 @@ SECTIONS = {
             "LeNet-5, batch 1, 28 x 28": 3, "ResNet-20, batch 1, 32 x 32": 2,
             "ResNet-18, batch 1, 224 x 224": 1.3,
         },
-        note="In evaluation mode, under `no_grad` and torch's `inference_mode`; batch "
-        "normalisation is not folded into the convolutions.",
+        note="In evaluation mode, under `no_grad` and torch's `inference_mode`; torch's models as "
+        "they are, and with batch normalisation fused into the convolutions (by torch.fx), which "
+        "fastnn does by itself.",
     ),
     "memory": Section(
         "Memory of a training step", floor=1,

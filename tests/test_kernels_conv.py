@@ -245,6 +245,28 @@ def test_every_width_of_channels(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "c, k, groups", [(1, 4, 1), (3, 33, 1), (19, 18, 1), (6, 12, 6), (32, 34, 2)]
+)
+def test_scale_and_residual(c, k, groups, dtype):
+    """y = relu(scale (x * w) + b + residual), by every engine, in vectors and tails."""
+    x, w = draw(3, c, 9, 8).astype(dtype), draw(k, c // groups, 3, 3, seed=1).astype(dtype)
+    b, scale = draw(k, seed=2).astype(dtype), draw(k, seed=3).astype(dtype)
+    residual = draw(3, k, 9, 8, seed=4).astype(dtype)
+    plain = reference.conv2d(x, w, padding=1, groups=groups)
+    expected = reference.relu(
+        plain * np.float64(scale)[:, None, None] + b[:, None, None] + residual
+    )
+    y = conv2d(x, w, b, padding=1, groups=groups, scale=scale, residual=residual, activation="relu")
+    assert y.dtype == dtype
+    tolerance = 200 * np.finfo(dtype).eps
+    np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance * 10)
+    apart = conv2d(x, w, padding=1, groups=groups, scale=scale[::-1][::-1])
+    expected = plain * np.float64(scale)[:, None, None]
+    np.testing.assert_allclose(apart, expected, rtol=tolerance, atol=tolerance * 10)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 def test_epilogues(activation, dtype):
     for k in (1, 6, 33):
@@ -475,6 +497,16 @@ X, W = draw(8, 4, 32, 32), draw(6, 4, 5, 5)
             lambda: conv2d(X, W, activation="swish"),
             ValueError,
             "conv2d: activation must be None or one of ['relu', 'sigmoid', 'tanh'], got 'swish'",
+        ),
+        (
+            lambda: conv2d(X, W, scale=draw(5).astype(np.float32)),
+            ValueError,
+            "conv2d: scale must have shape (6,), got (5,)",
+        ),
+        (
+            lambda: conv2d(X, W, residual=X),
+            ValueError,
+            "conv2d: residual must have y's shape (8, 6, 28, 28), got (8, 4, 32, 32)",
         ),
         (
             lambda: conv2d_backward(draw(8, 6, 28, 27), X, W),

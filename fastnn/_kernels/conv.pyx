@@ -10,19 +10,25 @@ dx[i] = sum over r with r d = a (mod s) of dy[(i + p - r d) / s] w[r], a correla
 """
 
 cimport numpy as cnp
+from cython cimport floating
+from cython.parallel cimport prange
 from libc.string cimport memset
 
 from .conv_columns cimport backward_columns, columns_fit
 from .conv_weight cimport weight_gradient
-from .correlate cimport Axis, correlate
+from .correlate cimport Axis, Epilogue, correlate
 from .correlate_planar cimport correlate_planar, planar_fits
 from .grouped cimport correlate_grouped, grouped_fits, grouped_weight
 from .layout cimport Tensor4, tensor4, with_contiguous_pixels
 from .memory cimport Block, block, empty
-from .tile cimport VEC_BYTES
+from .threads cimport ELEMENT_WORK, threads_for
+from .tile cimport VEC_BYTES, activate, ceil_div
 from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
 cnp.import_array()
+
+cdef enum:
+    ELEMENTS = 4096  # of a block of an elementwise pass
 
 # The epilogues by name.
 ACTIVATIONS = {None: ACT_NONE, "relu": ACT_RELU, "sigmoid": ACT_SIGMOID, "tanh": ACT_TANH}
@@ -79,52 +85,91 @@ cdef Tensor4 slice_of(const Tensor4 *t, Py_ssize_t channel, bint single) noexcep
 
 
 cdef int correlate_groups(Py_ssize_t N, const Groups *g, Axis *h, Axis *w, Tensor4 *x,
-                          const char *weights, const char *bias, int activation, Tensor4 *y,
-                          bint single) except -1:
-    """correlate(), group by group or all at once."""
+                          const char *weights, const Epilogue *end, Tensor4 *y, bint single) except -1:
+    """correlate(), group by group or, without scale and residual, all at once."""
     cdef Py_ssize_t itemsize = 4 if single else 8, i
     cdef Tensor4 x_part, y_part
-    if g.count > 1 and grouped_fits(g.inner, g.outer):
+    cdef Epilogue part
+    if all_at_once(g):
         return correlate_grouped(N, g.count, g.inner, g.outer, h, w, x, weights, g.w_group,
-                                 g.w_inner, g.w_outer, bias, activation, y, single)
+                                 g.w_inner, g.w_outer, end.bias, end.activation, y, single)
     for i in range(g.count):
         x_part = slice_of(x, i * g.inner, single)
         y_part = slice_of(y, i * g.outer, single)
+        part.activation = end.activation
+        part.bias = moved(end.bias, i * g.outer * itemsize)
+        part.scale = moved(end.scale, i * g.outer * itemsize)
+        part.residual = moved(end.residual, i * g.outer * itemsize)
         correlate(N, g.inner, g.outer, h, w, &x_part, weights + i * g.w_group * itemsize, g.w_inner,
-                  g.w_outer, NULL if bias == NULL else bias + i * g.outer * itemsize, activation,
-                  &y_part, single)
+                  g.w_outer, &part, &y_part, single)
     return 0
 
 
+cdef inline bint all_at_once(const Groups *g) noexcept nogil:
+    return g.count > 1 and grouped_fits(g.inner, g.outer)
+
+
+cdef inline const void *moved(const void *data, Py_ssize_t bytes) noexcept nogil:
+    return NULL if data == NULL else <const char *>data + bytes
+
+
+cdef void finish(floating *y, const floating *residual, Py_ssize_t n, int activation) noexcept nogil:
+    """y = activation(y + residual)"""
+    cdef Py_ssize_t blocks = ceil_div(n, ELEMENTS), block, i
+    for block in prange(blocks, schedule="static", num_threads=threads_for(<double>n * ELEMENT_WORK)):
+        for i in range(block * ELEMENTS, min(n, (block + 1) * ELEMENTS)):
+            y[i] += residual[i]
+        activate(y + block * ELEMENTS, min(ELEMENTS, n - block * ELEMENTS), activation)
+
+
 def forward(cnp.ndarray x, cnp.ndarray w, cnp.ndarray bias, object activation, tuple y_size,
-            tuple stride, tuple padding, tuple dilation, Py_ssize_t groups):
-    """y (N, K, OH, OW), channels-last, of x (N, C, H, W), w (K, C / groups, R, S), bias (K,)
-    contiguous or None; all of one dtype, x and w of any strides. y_size: (OH, OW), both > 0 unless
-    y is empty."""
-    cdef Tensor4 xt, wt = tensor4(w), yt
+            tuple stride, tuple padding, tuple dilation, Py_ssize_t groups,
+            cnp.ndarray scale=None, cnp.ndarray residual=None):
+    """y (N, K, OH, OW), channels-last, of x (N, C, H, W), w (K, C / groups, R, S), bias and scale
+    (K,) contiguous or None, residual None or like y, dense and channels-last; all of one dtype, x
+    and w of any strides. y_size: (OH, OW), both > 0 unless y is empty."""
+    cdef Tensor4 xt, wt, yt
     cdef Py_ssize_t R = w.shape[2], S = w.shape[3]
     cdef cnp.npy_intp[4] shape = [x.shape[0], w.shape[0], y_size[0], y_size[1]]
     cdef cnp.ndarray y = empty(4, shape, cnp.PyArray_TYPE(x), True)
     cdef Block space = block(2 * (R + S) * sizeof(Py_ssize_t))
     cdef Py_ssize_t *taps = <Py_ssize_t *>space.data
     cdef Axis h, v
-    cdef const char *bias_data = NULL if bias is None else <const char *>cnp.PyArray_DATA(bias)
     cdef Groups g
+    cdef Epilogue end
+    cdef bint single = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32, planar
     cdef int act = ACTIVATIONS[activation]
-    cdef bint single = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32
     if y.size == 0:
         return y
     x = with_contiguous_pixels(x)
-    xt, yt = tensor4(x), tensor4(y)
+    xt, yt, wt = tensor4(x), tensor4(y), tensor4(w)
     h = forward_axis(x.shape[2], shape[2], R, stride[0], padding[0], dilation[0], wt.h, taps)
     v = forward_axis(x.shape[3], shape[3], S, stride[1], padding[1], dilation[1], wt.w, taps + 2 * R)
-    if groups == 1 and planar_fits(x.shape[1], shape[1], &h, &v, cnp.PyArray_ITEMSIZE(x)):
-        correlate_planar(shape[0], x.shape[1], shape[1], &h, &v, &xt, wt.data, wt.c, wt.n, bias_data,
+    planar = groups == 1 and planar_fits(x.shape[1], shape[1], &h, &v, cnp.PyArray_ITEMSIZE(x))
+    g.count, g.inner, g.outer = groups, w.shape[1], w.shape[0] // groups
+    if (planar or all_at_once(&g)) and (scale is not None or residual is not None):
+        # These know no such epilogue; their weights are few.
+        if scale is not None:
+            w = w * scale[:, None, None, None]
+        y = forward(x, w, bias, activation if residual is None else None, y_size, stride, padding,
+                    dilation, groups)
+        if residual is not None:
+            with nogil:
+                if single:
+                    finish[float](<float *>y.data, <const float *>residual.data, y.size, act)
+                else:
+                    finish[double](<double *>y.data, <const double *>residual.data, y.size, act)
+        return y
+    end.bias = NULL if bias is None else cnp.PyArray_DATA(bias)
+    end.scale = NULL if scale is None else cnp.PyArray_DATA(scale)
+    end.residual = NULL if residual is None else cnp.PyArray_DATA(residual)
+    end.activation = act
+    if planar:
+        correlate_planar(shape[0], x.shape[1], shape[1], &h, &v, &xt, wt.data, wt.c, wt.n, end.bias,
                          act, &yt, single)
         return y
-    g.count, g.inner, g.outer = groups, w.shape[1], w.shape[0] // groups
     g.w_group, g.w_inner, g.w_outer = g.outer * wt.n, wt.c, wt.n
-    correlate_groups(shape[0], &g, &h, &v, &xt, <const char *>wt.data, bias_data, act, &yt, single)
+    correlate_groups(shape[0], &g, &h, &v, &xt, <const char *>wt.data, &end, &yt, single)
     return y
 
 
@@ -143,6 +188,9 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
     cdef bint single = itemsize == 4
     cdef Axis h, v
     cdef Groups g
+    cdef Epilogue end
+    end.bias = end.scale = end.residual = NULL
+    end.activation = ACT_NONE
     if dx.size == 0:
         return dx
     dxt = tensor4(dx)
@@ -169,8 +217,7 @@ def backward_data(cnp.ndarray dy, cnp.ndarray w, tuple x_size, tuple stride, tup
             part = dxt
             part.data = <char *>dxt.data + (h0 * dxt.h + w0 * dxt.w) * itemsize
             part.h, part.w = dxt.h * sh, dxt.w * sw
-            correlate_groups(shape[0], &g, &h, &v, &dyt, <const char *>wt.data, NULL, ACT_NONE,
-                             &part, single)
+            correlate_groups(shape[0], &g, &h, &v, &dyt, <const char *>wt.data, &end, &part, single)
     return dx
 
 

@@ -12,6 +12,14 @@ cdef struct Axis:
     const Py_ssize_t *tap_w # where each tap's weights lie (elements)
 
 
+cdef struct Epilogue:
+    # y = activation(scale (x * w) + bias + residual)
+    const void *bias        # (outer,), or NULL
+    const void *scale       # (outer,), or NULL
+    const void *residual    # lies as y does, or NULL
+    int activation
+
+
 cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Axis *w,
                    Tensor4 *x, const void *weights, Py_ssize_t w_inner, Py_ssize_t w_outer,
-                   const void *bias, int activation, Tensor4 *y, bint single) except -1
+                   const Epilogue *end, Tensor4 *y, bint single) except -1

@@ -1,6 +1,6 @@
 """Correlation without an im2col matrix: the engine of convolution forward and backward data.
 
-    y[n, o_h, o_w, :] = act(bias + sum over taps (t_h, t_w) of
+    y[n, o_h, o_w, :] = act(bias + residual + sum over taps (t_h, t_w) of
                         x[n, o_h step_h + t_h + start_h, o_w step_w + t_w + start_w, :] W[t_h, t_w])
 
 with channels last, where taps outside x count as zero. Nothing is padded: the pixels of a work
@@ -52,8 +52,7 @@ cdef struct Plan:
     Py_ssize_t w_inner, w_outer       # strides
     void *packed                      # the weights: [panel][tap][inner][panel width]
     bint at_once                      # who uses a chunk packs it, to memory of the thread's own
-    const void *bias
-    int activation
+    Epilogue end
     Py_ssize_t table_size             # numbers in one thread's tables:
     Py_ssize_t *tables                # an item's pixels in x and y, its spans in x and W
 
@@ -97,6 +96,32 @@ cdef void pack_weights(Plan *s, Py_ssize_t panel0, Py_ssize_t panel1, floating *
             width = panel_width(rest, sizeof(floating))
             pack_panel(w + whole * wide * s.w_outer, s.w_inner, s.w_outer, s.inner, rest, width,
                        out + (whole * wide * taps + t * width) * s.inner)
+    if s.end.scale != NULL:
+        scale_weights(s, panel0, panel1, out)
+
+
+cdef void scale_weights(Plan *s, Py_ssize_t panel0, Py_ssize_t panel1,
+                        floating *packed) noexcept nogil:
+    """Packed panels, still in cache, times their outputs' scale."""
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), rows = s.h.taps * s.w.taps * s.inner
+    cdef Py_ssize_t panel, columns, width, p, j
+    cdef const floating *scale
+    for panel in range(panel0, panel1):
+        columns = min(wide, s.outer - panel * wide)
+        width = panel_width(columns, sizeof(floating))
+        scale = <const floating *>s.end.scale + panel * wide
+        for p in range(rows):
+            for j in range(columns):
+                packed[p * width + j] *= scale[j]
+        packed += rows * width
+
+
+cdef inline void add_residual(Plan *s, Py_ssize_t at, Py_ssize_t columns, floating *_) noexcept nogil:
+    cdef floating *y = <floating *>s.y.data + at
+    cdef const floating *residual = <const floating *>s.end.residual + at
+    cdef Py_ssize_t j
+    for j in range(columns):
+        y[j] += residual[j]
 
 
 cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const Seen *w,
@@ -151,7 +176,7 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
         tile.b_step = width
         for i in range(tile.spans):
             b_span[i] = span_tap[i] * s.inner * width
-        bias = NULL if s.bias == NULL else <const floating *>s.bias + panel * wide
+        bias = NULL if s.end.bias == NULL else <const floating *>s.end.bias + panel * wide
         if bias != NULL and tile.columns != width:
             memcpy(edge_bias, bias, tile.columns * sizeof(floating))
             bias = &edge_bias[0]
@@ -163,9 +188,12 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
             tile.row = in_at + p
             tile.c_row = out_at + p
             tile_run(&tile, sizeof(floating), <int>count, width)
-            if s.activation != ACT_NONE:
+            if s.end.residual != NULL:
                 for i in range(p, p + count):
-                    activate(<floating *>tile.c + out_at[i], tile.columns, s.activation)
+                    add_residual[floating](s, panel * wide + out_at[i], tile.columns, NULL)
+            if s.end.activation != ACT_NONE:
+                for i in range(p, p + count):
+                    activate(<floating *>tile.c + out_at[i], tile.columns, s.end.activation)
 
 
 cdef void run_item(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
@@ -221,9 +249,9 @@ cdef bint taps_touch(const Axis *a) noexcept nogil:
 
 cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Axis *w,
                    Tensor4 *x, const void *weights, Py_ssize_t w_inner, Py_ssize_t w_outer,
-                   const void *bias, int activation, Tensor4 *y, bint single) except -1:
+                   const Epilogue *end, Tensor4 *y, bint single) except -1:
     """The module's equation. x, y: channels contiguous, pixels any strides; weights: inner and
-    outer strides here, the taps' in the axes; bias (outer,) or NULL."""
+    outer strides here, the taps' in the axes."""
     cdef size_t itemsize = 4 if single else 8
     cdef Plan s
     cdef Py_ssize_t taps = h.taps * w.taps, row_bytes, rows, item, items, slice_items
@@ -232,7 +260,7 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
     cdef double work = <double>N * h.y_size * w.y_size * inner * outer * taps
     cdef int nt = threads_for(work)
     s.images, s.inner, s.outer, s.h, s.w, s.x, s.y = N, inner, outer, h[0], w[0], x[0], y[0]
-    s.bias, s.activation, s.touch = bias, activation, x.w == inner and taps_touch(w)
+    s.end, s.touch = end[0], x.w == inner and taps_touch(w)
 
     s.weights, s.w_inner, s.w_outer = weights, w_inner, w_outer
 

@@ -16,13 +16,13 @@ def as_images(x):
     return x[:, :, None] if x.ndim == 3 else x
 
 
-def bias_of(op, b, outputs, x):
-    """A convolution's bias (K,), contiguous, or None."""
+def bias_of(op, b, outputs, x, name="bias"):
+    """A convolution's bias, or another number for each of its outputs (K,), contiguous, or None."""
     if b is None:
         return None
-    b = _checks.array(op, "bias", b, 1, x)
+    b = _checks.array(op, name, b, 1, x)
     if b.shape[0] != outputs:
-        raise ValueError(f"{op}: bias must have shape ({outputs},), got {b.shape}")
+        raise ValueError(f"{op}: {name} must have shape ({outputs},), got {b.shape}")
     return b if b.flags.c_contiguous else b.copy()
 
 

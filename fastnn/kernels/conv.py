@@ -3,24 +3,30 @@
 from .._kernels import conv as _conv
 from .._kernels import memory
 from . import _checks, _whole
-from ._window import as_images, bias_of, dy_of, length
+from ._window import as_images, bias_of, channels_last, dy_of, length
 from .reduce import sum as _sum
 
 
-def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
+def conv2d(
+    x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None, scale=None,
+    residual=None,
+):  # fmt: skip
     """y[n, k, i, j] = act(b[k] + sum_{c,r,s} x[n,c, i sh + r dh - ph, j sw + s dw - pw] w[k,c,r,s])
 
     x: (N, C, H, W).  w: (K, C / groups, R, S).  b: (K,) or None.  stride, padding, dilation: an int
     or a pair (height, width).  groups: C and K are cut into so many equal runs of channels, and c
     counts the channels of k's group only; groups=C is a depthwise convolution.  activation: None,
-    "relu", "sigmoid" or "tanh".
+    "relu", "sigmoid" or "tanh".  scale: (K,), times which w[k] is taken.  residual: of y's shape,
+    added before the activation.  (For inference: with both, a batch normalisation is part of the
+    convolution before it. conv2d_backward knows neither.)
     Returns (N, K, OH, OW), channels-last, with OH = (H + 2 ph - dh (R - 1) - 1) // sh + 1.
 
     Cross-correlation, as torch.nn.functional.conv2d. float32 or float64, any strides (quickest:
     x channels-last, w with K fastest, as `conv2d_backward` returns dw). Raises TypeError for mixed
     or other dtypes, ValueError for shapes and numbers that do not fit.
     """
-    return _forward("conv2d", 2, x, w, b, stride, padding, dilation, groups, activation)
+    sizes = stride, padding, dilation, groups
+    return _forward("conv2d", 2, x, w, b, *sizes, activation, scale, residual)
 
 
 def conv2d_backward(
@@ -60,7 +66,9 @@ def conv1d_backward(
     return dx if dx is None else dx[:, :, 0], dw if dw is None else dw[:, :, 0], db
 
 
-def _forward(op, axes, x, w, b, stride, padding, dilation, groups, activation):
+def _forward(
+    op, axes, x, w, b, stride, padding, dilation, groups, activation, scale=None, residual=None
+):
     x, w, y_size, stride, padding, dilation, groups = _geometry(
         op, axes, x, w, stride, padding, dilation, groups
     )
@@ -68,9 +76,21 @@ def _forward(op, axes, x, w, b, stride, padding, dilation, groups, activation):
     if activation not in _conv.ACTIVATIONS:
         names = sorted(filter(None, _conv.ACTIVATIONS))
         raise ValueError(f"{op}: activation must be None or one of {names}, got {activation!r}")
-    if _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups):
+    if scale is not None:
+        scale = bias_of(op, scale, w.shape[0], x, "scale")
+    if residual is not None:
+        residual = _checks.array(op, "residual", residual, 4, x)
+        y_shape = (x.shape[0], w.shape[0], *y_size)
+        if residual.shape != y_shape:
+            raise ValueError(
+                f"{op}: residual must have y's shape {y_shape}, got {residual.shape}"
+            )
+        residual = channels_last(residual).transpose(0, 3, 1, 2)
+    plain = scale is None and residual is None
+    if plain and _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups):
         return _whole.forward(x, w, b, activation)
-    return _conv.forward(x, w, b, activation, y_size, stride, padding, dilation, groups)
+    sizes = y_size, stride, padding, dilation, groups
+    return _conv.forward(x, w, b, activation, *sizes, scale, residual)
 
 
 def _backward(op, axes, dy, x, w, stride, padding, dilation, groups, needs):

@@ -5,6 +5,7 @@ from collections import namedtuple
 from .. import functional as F
 from .. import nn
 from ..autograd import cat
+from ..nn.fusion import conv_bn
 from .initial import he_normal_
 from .recipe import Defaults, cosine_recipe, sgd
 
@@ -20,7 +21,7 @@ class BasicConv2d(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels, eps=0.001)
 
     def forward(self, x):
-        return self.bn(self.conv(x), activation="relu")
+        return conv_bn(self.conv, self.bn, x, activation="relu")
 
 
 class Inception(nn.Module):

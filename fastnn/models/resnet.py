@@ -8,6 +8,7 @@ import numpy as np
 from .. import functional as F
 from .. import nn
 from ..autograd import as_tensor, cat
+from ..nn.fusion import conv_bn
 from .initial import he_normal_
 from .recipe import Defaults, cosine_recipe, sgd
 
@@ -66,8 +67,8 @@ class BasicBlock(_Block):
         self._make_shortcut(shortcut, in_channels, channels, stride)
 
     def forward(self, x):
-        y = self.bn1(self.conv1(x), activation="relu")
-        return self.bn2(self.conv2(y), residual=self._residual(x), activation="relu")
+        y = conv_bn(self.conv1, self.bn1, x, activation="relu")
+        return conv_bn(self.conv2, self.bn2, y, residual=self._residual(x), activation="relu")
 
 
 class Bottleneck(_Block):
@@ -91,9 +92,9 @@ class Bottleneck(_Block):
         self._make_shortcut(shortcut, in_channels, out_channels, stride)
 
     def forward(self, x):
-        y = self.bn1(self.conv1(x), activation="relu")
-        y = self.bn2(self.conv2(y), activation="relu")
-        return self.bn3(self.conv3(y), residual=self._residual(x), activation="relu")
+        y = conv_bn(self.conv1, self.bn1, x, activation="relu")
+        y = conv_bn(self.conv2, self.bn2, y, activation="relu")
+        return conv_bn(self.conv3, self.bn3, y, residual=self._residual(x), activation="relu")
 
 
 def stage(block, depth, in_channels, channels, stride, shortcut):
@@ -134,7 +135,7 @@ class ResNet(nn.Module):
         he_normal_(self)
 
     def forward(self, x):
-        x = self.maxpool(self.bn1(self.conv1(x), activation="relu"))
+        x = self.maxpool(conv_bn(self.conv1, self.bn1, x, activation="relu"))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
 

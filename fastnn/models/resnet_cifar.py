@@ -4,6 +4,7 @@ with, and the recipe that trains them."""
 from dataclasses import replace
 
 from .. import nn
+from ..nn.fusion import conv_bn
 from .initial import he_normal_
 from .recipe import Defaults, cosine_recipe, sgd
 from .resnet import SHORTCUTS, BasicBlock, stage
@@ -37,7 +38,7 @@ class CifarResNet(nn.Module):
         he_normal_(self)
 
     def forward(self, x):
-        x = self.bn1(self.conv1(x), activation="relu")
+        x = conv_bn(self.conv1, self.bn1, x, activation="relu")
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.fc(self.avgpool(x).flatten(1))
 

@@ -1,6 +1,9 @@
 """Modules made of modules: Sequential, ModuleList, ModuleDict."""
 
+from functools import partial
+
 from .activation import ReLU, Sigmoid, Tanh
+from .fusion import conv_bn, folds
 from .module import Module, _indent
 
 # Activations that a module may compute with its own output (see Sequential).
@@ -93,8 +96,9 @@ class Sequential(_ModuleSequence):
     Sequential(f_1, f_2, ...) or Sequential({"name": f_1, ...}).
 
     An activation after a layer that can compute it with its own output (``fuses_activation``:
-    linear, convolution, batch norm) is left to that layer, which saves passes over memory and
-    changes no result beyond rounding. Not so where one of the two has forward hooks.
+    linear, convolution, batch norm) is left to that layer, and in evaluation under ``no_grad`` a
+    batch normalisation to the convolution before it (see `fusion.conv_bn`), which saves passes over
+    memory and changes no result beyond rounding. Not so where one of them has forward hooks.
     """
 
     def __init__(self, *modules):
@@ -107,15 +111,18 @@ class Sequential(_ModuleSequence):
                 self.add_module(str(i), module)
 
     def forward(self, input):
-        modules, done = list(self), False
-        for module, following in zip(modules, [*modules[1:], None], strict=True):
-            if done:  # with the module before it
-                done = False
-            elif _fuses(module, following):
-                input = module.forward(input, activation=FUSED[type(following)])
-                done = True
-            else:
-                input = module(input)
+        modules, at = [*self, None, None], 0
+        while modules[at] is not None:
+            module, following = modules[at : at + 2]
+            compute, at = module, at + 1
+            if folds(module, following):
+                compute, module = partial(conv_bn, module, following), following
+                at += 1
+            if _fuses(module, modules[at]):
+                compute = module.forward if compute is module else compute
+                compute = partial(compute, activation=FUSED[type(modules[at])])
+                at += 1
+            input = compute(input)
         return input
 
     def _slice(self, index):

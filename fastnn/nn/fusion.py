@@ -4,7 +4,53 @@ import copy
 
 import numpy as np
 
+from .. import kernels
+from ..autograd import Tensor, as_tensor, is_grad_enabled
+from .conv import Conv2d
 from .module import Parameter
+from .norm import BatchNorm2d
+
+
+def conv_bn(conv, bn, input, residual=None, activation=None):
+    """act(bn(conv(input)) + residual), without a pass of its own for bn where `folds(conv, bn)`.
+
+    conv: a Conv2d; bn: a BatchNorm2d; input (N, C, H, W); residual: of the output's shape, or None;
+    activation: None or "relu". The weights are not changed: the convolution takes them times
+    weight / sqrt(var + eps) of bn, as it packs them anyway.
+    """
+    if not folds(conv, bn) or np.ndim(input) != 4:
+        return bn(conv(input), residual=residual, activation=activation)
+    w = conv.weight
+    scale = 1 / np.sqrt(bn.running_var.data + bn.eps)
+    if bn.weight is not None:
+        scale = scale * bn.weight.data
+    shift = -bn.running_mean.data if conv.bias is None else conv.bias.data - bn.running_mean.data
+    shift = shift * scale
+    if bn.bias is not None:
+        shift = shift + bn.bias.data
+    y = kernels.conv2d(
+        as_tensor(input, w).data, w.data, shift, stride=conv.stride, padding=conv.padding,
+        dilation=conv.dilation, groups=conv.groups, activation=activation, scale=scale,
+        residual=None if residual is None else as_tensor(residual, w).data,
+    )  # fmt: skip
+    return Tensor(y)
+
+
+def folds(conv, bn):
+    """Whether `conv_bn` computes both at once: a convolution and a batch normalisation in
+    evaluation, as many channels, no hooks, and no gradients to record."""
+    return (
+        type(conv) is Conv2d
+        and type(bn) is BatchNorm2d
+        and not bn.training
+        and not is_grad_enabled()
+        and bn.running_mean is not None
+        and bn.num_features == conv.out_channels
+        and bn.running_mean.data.dtype == conv.weight.data.dtype
+        and not isinstance(conv.padding, str)
+        and not conv._forward_hooks
+        and not bn._forward_hooks
+    )
 
 
 def fuse_conv_bn_weights(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, transpose=False):
