@@ -22,8 +22,8 @@ from .memory cimport Block, block, empty
 from .pack cimport pack_panel, pack_panels
 from .threads cimport threads_for
 from .tile cimport (
-    GEMM_GROUP_TILES, GEMM_KC_BYTES, TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div,
-    padded_columns, panel_width, tile_run, tile_t, wide_panel,
+    GEMM_A_IN_PLACE, GEMM_GROUP_TILES, GEMM_KC_BYTES, TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate,
+    ceil_div, padded_columns, panel_width, tile_run, tile_t, wide_panel,
 )
 from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
@@ -381,7 +381,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
         b_block = block(kc_most * columns * itemsize)
         s.b_pack = b_block.data
     s.a_pack = NULL
-    if n > FEW_PANELS * wide and tiles > FEW_TILES:
+    if n > FEW_PANELS * wide and tiles > FEW_TILES and m * k * itemsize > GEMM_A_IN_PLACE:
         a_block = block(ceil_div(tiles, m_slices) * packed_rows(itemsize) * kc_most * itemsize)
         s.a_pack = a_block.data
     for j0 in range(0, n, n_slice):
