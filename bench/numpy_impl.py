@@ -258,6 +258,16 @@ ACTIVATIONS = {
 }
 
 
+# ---- embedding --------------------------------------------------------------------------------
+
+
+def embedding(weight, index, dy):
+    """-> y, dweight"""
+    dweight = np.zeros_like(weight)
+    np.add.at(dweight, index, dy)
+    return weight[index], dweight
+
+
 # ---- loss, dropout, optimisers ----------------------------------------------------------------
 
 

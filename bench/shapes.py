@@ -210,6 +210,7 @@ NORM = ((128, 64, 32, 32), (128, 16, 32, 32), (4, 64, 112, 112))
 SEQUENCES = ((64, 100, 50), (50, 300, 60))  # N, C, L: max over time
 RESIZED = ((16, 64, 28, 28), (8, 3, 112, 112))  # and padded
 CHANNELS = ((512, 16, 14, 14), (128, 64, 32, 32))  # dropped as a whole
+EMBEDDING = ((65, 256, 2500), (10_000, 256, 2500))  # V, D, N: characters, words
 ELEMENTWISE = ((64, 400), (1024, 1024), (64, 16, 64, 64))  # activations, arithmetic, dropout
 ROWS = ((64, 10), (128, 1000), (2048, 512))  # N, V: softmax, its loss, layer norm, reductions
 

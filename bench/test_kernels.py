@@ -5,6 +5,7 @@ from functools import lru_cache
 import cases
 import cases_conv
 import cases_elementwise
+import cases_embedding
 import cases_norm
 import cases_resize
 import numpy_impl
@@ -124,6 +125,12 @@ def test_global_avg_pool2d(measure, shape, impl):
 @over(shapes.SEQUENCES)
 def test_max_over_time(measure, shape, impl):
     measure(impl, cases_resize.max_over_time, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.EMBEDDING)
+def test_embedding(measure, shape, impl):
+    measure(impl, cases_embedding.embedding, shape)
 
 
 @impls(*IMAGES)

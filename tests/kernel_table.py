@@ -223,6 +223,13 @@ TABLE = {
     "dropout_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "dropout_channels": lambda d, b, n: ((_image(d, b, n), 0.3), {"seed": 12345}),
     "dropout_channels_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
+    "embedding": lambda d, b, n: ((d.ints(41, b, n), d(41, 7)), {}),
+    "embedding wide": lambda d, b, n: ((d.ints(900, b, 9, n // 100), d(900, 131)), {}),
+    "embedding_backward": lambda d, b, n: (
+        (d(b, n, 7), d.ints(41, b, n), 41), {"padding_idx": -2}),
+    "embedding_backward wide": lambda d, b, n: (
+        (d(b, 9, n // 100, 331), d.ints(90, b, 9, n // 100) // 80, 900),
+        {"scale_grad_by_freq": True}),
     "sgd_step": lambda d, b, n: (
         [[d(b, 7, n), d(5)] for _ in range(3)],
         {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True}),

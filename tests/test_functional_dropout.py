@@ -1,4 +1,4 @@
-"""functional.dropout, and the operations that only rearrange: flatten, one_hot."""
+"""functional.dropout, and flatten, which only rearranges."""
 
 import numpy as np
 import pytest
@@ -93,26 +93,3 @@ def test_flatten(axes, shape):
     for a in (x, channels_last):
         np.testing.assert_array_equal(F.flatten(a, *axes).data, x.reshape(shape))
     check_gradient(lambda t: F.flatten(t, *axes), channels_last)
-
-
-def test_one_hot():
-    y = F.one_hot([[0, 2], [1, 1]])
-    assert y.dtype == np.int64
-    assert y.tolist() == [[[1, 0, 0], [0, 0, 1]], [[0, 1, 0], [0, 1, 0]]]
-    assert F.one_hot(np.array([1], np.uint8), 4).tolist() == [[0, 1, 0, 0]]
-    assert F.one_hot(np.empty((0,), int), 4).shape == (0, 4)
-
-
-@pytest.mark.parametrize(
-    ("classes", "count", "error", "message"),
-    [
-        ([0.5], -1, TypeError, "one_hot: classes must be integers, got dtype float"),
-        ([0, 3], 3, ValueError, r"one_hot: classes must lie in \[0, 3\), got 0 to 3"),
-        ([-1, 2], -1, ValueError, r"one_hot: classes must lie in \[0, 3\), got -1 to 2"),
-        ([0], 0, ValueError, "one_hot: num_classes must be positive or -1, got 0"),
-        (np.empty(0, int), -1, ValueError, "one_hot: num_classes must be given"),
-    ],
-)
-def test_one_hot_errors(classes, count, error, message):
-    with pytest.raises(error, match=message):
-        F.one_hot(np.asarray(classes), count)

@@ -272,3 +272,85 @@ def test_conv2d_groups():
     y.sum().backward()
     assert conv.weight.grad.shape == (6, 2, 3, 3)
     assert conv.weight.grad.transpose(2, 3, 1, 0).flags.c_contiguous  # as the weight lies
+
+
+def test_embedding_arguments():
+    fastnn.manual_seed(0)
+    layer = nn.Embedding(1000, 20, padding_idx=-3)
+    weight = layer.weight.data
+    assert weight.shape == (1000, 20) and weight.dtype == np.float32
+    assert layer.padding_idx == 997 and not weight[997].any()
+    assert abs(weight.mean()) < 0.03 and abs(weight.std() - 1) < 0.03
+    assert list(layer.state_dict()) == ["weight"]
+    index = np.array([[3, 997], [997, 5]])
+    y = layer(index)
+    np.testing.assert_array_equal(y.data, weight[index])
+    y.sum().backward()
+    assert set(np.flatnonzero(layer.weight.grad.any(1))) == {3, 5}
+    weight[...] = 7
+    layer.reset_parameters()
+    assert not weight[997].any() and len(np.unique(weight)) > 10_000
+
+
+@pytest.mark.parametrize(
+    "options", [{"padding_idx": 1, "scale_grad_by_freq": True}, {"max_norm": 1.5, "norm_type": 1.0}]
+)
+def test_embedding_is_its_function(options):
+    layer, index = nn.Embedding(6, 4, **options, dtype=np.float64), np.array([1, 4, 4, 0])
+    w = Tensor(layer.weight.data.copy(), requires_grad=True)
+    y, expected = layer(index), F.embedding(index, w, **options)
+    y.sum().backward(), expected.sum().backward()
+    np.testing.assert_array_equal(y.data, expected.data)
+    np.testing.assert_array_equal(layer.weight.data, w.data)
+    np.testing.assert_array_equal(layer.weight.grad, w.grad)
+
+
+def test_embedding_from_pretrained():
+    table = draw(5, 3).astype(np.float32)
+    layer = nn.Embedding.from_pretrained(table)
+    assert (layer.num_embeddings, layer.embedding_dim) == (5, 3)
+    assert layer.weight.data is table and not layer.weight.requires_grad
+    layer = nn.Embedding.from_pretrained(Tensor(table), False, padding_idx=0)
+    assert layer.weight.requires_grad and layer.weight.data[0].all()
+    layer(np.array([0, 1])).sum().backward()
+    np.testing.assert_array_equal(layer.weight.grad[:, 0], [0, 1, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: nn.Embedding(5, 3, sparse=True),
+            "Embedding: sparse must be False, for gradients are dense; got True",
+        ),
+        (
+            lambda: nn.Embedding(5, 3, padding_idx=5),
+            r"Embedding: padding_idx must be in -5\.\.4, got 5",
+        ),
+        (
+            lambda: nn.Embedding(5, 3, _weight=np.ones((5, 4))),
+            r"Embedding: _weight must have shape \(5, 3\), got \(5, 4\)",
+        ),
+        (
+            lambda: nn.Embedding.from_pretrained(np.ones(3)),
+            r"from_pretrained: embeddings must be 2-d, got shape \(3,\)",
+        ),
+    ],
+)
+def test_embedding_errors(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_embedding_learns():
+    """Words that are told apart by their table alone; the optimiser's gradients are dense."""
+    fastnn.manual_seed(0)
+    net = nn.Sequential(nn.Embedding(6, 4, padding_idx=0), nn.Flatten(), nn.Linear(8, 3))
+    x, t = np.array([[1, 0], [2, 3], [4, 5], [5, 2]]), np.array([0, 1, 2, 1])
+    optimizer = fastnn.optim.Adam(net.parameters(), lr=0.1)
+    for _ in range(50):
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), t).backward()
+        optimizer.step()
+    np.testing.assert_array_equal(net(x).data.argmax(1), t)
+    assert not net[0].weight.data[0].any()

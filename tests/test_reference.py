@@ -354,6 +354,18 @@ def test_adam_step(decoupled, amsgrad, maximize, weight_decay):
         near(p, theirs)
 
 
+@pytest.mark.parametrize(
+    "options", [dict(), dict(padding_idx=2), dict(padding_idx=-1, scale_grad_by_freq=True)]
+)
+def test_embedding(options):
+    weight, index = draw(6, 3), np.array([[0, 2, 5, 2], [3, 3, 2, 5]])
+    tw = leaf(weight)
+    y = F.embedding(torch.tensor(index), tw, **options)
+    dy, (dw,) = differentiate(y, tw)
+    near(reference.embedding(index, weight), y)
+    near(reference.embedding_backward(dy, index, 6, **options), dw)
+
+
 def test_dropout():
     x = np.ones((100, 100))
     y = reference.dropout(x, 0.3, seed=5)

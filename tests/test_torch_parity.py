@@ -115,6 +115,33 @@ CALLS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"padding_idx": 4},
+        {"padding_idx": -1, "scale_grad_by_freq": True},
+        {"max_norm": 1.0},
+        {"max_norm": 0.7, "norm_type": 1.0},
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_embedding(dtype, options):
+    weight, index = draw(5, 4).astype(dtype), np.array([[0, 4, 2, 4], [1, 1, 4, 0]])
+    mine = nn.Embedding(5, 4, **options, _weight=weight.copy())
+    theirs = torch.nn.Embedding(5, 4, **options, _weight=torch.tensor(weight))
+    y, expected = mine(index), theirs(torch.tensor(index))
+    y.backward(draw(2, 4, 4).astype(dtype))
+    expected.backward(torch.tensor(draw(2, 4, 4).astype(dtype)))
+    for a, b in (y.data, expected), (mine.weight.data, theirs.weight), (
+        mine.weight.grad, theirs.weight.grad
+    ):  # fmt: skip
+        np.testing.assert_allclose(a, b.detach().numpy(), rtol=1e-6, atol=1e-6)
+    mine.load_state_dict(theirs.state_dict())
+    one_hot = TF.one_hot(torch.tensor(index), 7)
+    np.testing.assert_array_equal(F.one_hot(index, 7).data, one_hot.numpy())
+
+
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
@@ -237,6 +264,8 @@ def networks(package):
         package.LayerNorm(7, bias=False),
         package.GroupNorm(2, 6),
         package.LocalResponseNorm(5, alpha=1e-3, k=2),
+        package.Embedding(10, 3),
+        package.Embedding(10, 3, -1, 2.0, 1.0, True),
     )
 
 

@@ -57,6 +57,15 @@ def test_convolutions_of_sequences_and_transposed_ones():
     assert image.flops == 2 * 4 * 5 * 6 * 3 * 6
 
 
+def test_a_model_of_numbers_of_rows():
+    model = nn.Sequential(nn.Embedding(100, 8), nn.Flatten(), nn.Linear(40, 3))
+    table = summary(model, (5,), int)
+    rows = [(row.output_shape, row.parameters, row.flops) for row in table.layers]
+    assert rows == [((5, 8), 800, 0), ((40,), 0, 0), ((3,), 123, 2 * 40 * 3)]
+    with pytest.raises(TypeError, match="embedding: index must be integers, got float32"):
+        summary(model, (5,))
+
+
 class Shared(nn.Module):
     """One layer used twice, and a layer of an unknown kind."""
 

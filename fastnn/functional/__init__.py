@@ -10,6 +10,7 @@ from .classification import cross_entropy, nll_loss
 from .conv import conv1d, conv2d, fold, unfold
 from .conv_transpose import conv_transpose1d, conv_transpose2d
 from .dropout import dropout, dropout1d, dropout2d
+from .embedding import embedding, one_hot
 from .linear import linear
 from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from .norm import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm
@@ -27,14 +28,14 @@ from .pool import (
     max_pool2d,
 )
 from .resize import interpolate
-from .shape import flatten, one_hot
+from .shape import flatten
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d",
     "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
-    "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu", "flatten", "fold", "group_norm",
-    "instance_norm", "interpolate", "l1_loss", "layer_norm", "leaky_relu", "linear",
+    "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu", "embedding", "flatten", "fold",
+    "group_norm", "instance_norm", "interpolate", "l1_loss", "layer_norm", "leaky_relu", "linear",
     "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool2d",
     "mse_loss", "nll_loss", "one_hot", "pad", "relu", "sigmoid", "softmax", "softplus", "tanh",
     "unfold",

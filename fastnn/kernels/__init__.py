@@ -41,6 +41,7 @@ from .conv_transpose import (
 )
 from .dropout import dropout, dropout_backward, dropout_channels, dropout_channels_backward
 from .elementwise import add, divide, multiply, negative, subtract
+from .embedding import embedding, embedding_backward
 from .im2col import col2im, im2col
 from .linalg import PackedMatrix, gemm, matmul, pack
 from .norm import (
@@ -84,9 +85,9 @@ __all__ = [
     "batch_norm_backward", "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward",
     "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
     "conv_transpose2d_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
-    "dropout_channels_backward", "elu", "elu_backward", "exp", "exp_backward", "gemm",
-    "global_norm", "group_norm", "group_norm_backward", "im2col", "interpolate",
-    "interpolate_backward", "layer_norm", "layer_norm_backward", "leaky_relu",
+    "dropout_channels_backward", "elu", "elu_backward", "embedding", "embedding_backward", "exp",
+    "exp_backward", "gemm", "global_norm", "group_norm", "group_norm_backward", "im2col",
+    "interpolate", "interpolate_backward", "layer_norm", "layer_norm_backward", "leaky_relu",
     "leaky_relu_backward", "local_response_norm", "local_response_norm_backward", "log_softmax",
     "log_softmax_backward", "matmul", "max", "max_backward", "max_pool1d", "max_pool1d_backward",
     "max_pool2d", "max_pool2d_backward", "mean", "multiply", "negative", "pack", "pad",

@@ -79,14 +79,14 @@ def axis(op, value, ndim):
     return found % ndim
 
 
-def count(op, name, value):
-    """A positive int."""
+def count(op, name, value, least=1):
+    """An int >= least."""
     try:
         n = value.__index__()
     except AttributeError:
         raise TypeError(f"{op}: {name} must be an int, got {value!r}") from None
-    if n < 1:
-        raise ValueError(f"{op}: {name} must be >= 1, got {n}")
+    if n < least:
+        raise ValueError(f"{op}: {name} must be >= {least}, got {n}")
     return n
 
 

@@ -64,7 +64,7 @@ FLOPS = {
         ),
         _norm_flops,
     ),
-    **dict.fromkeys(("Flatten", "Dropout", "Identity"), _no_flops),
+    **dict.fromkeys(("Embedding", "Flatten", "Dropout", "Identity"), _no_flops),
 }
 
 
@@ -123,10 +123,12 @@ class Summary:
     __repr__ = __str__
 
 
-def summary(model, input_shape):
+def summary(model, input_shape, dtype=None):
     """Layers of `model` with output shapes, parameters and FLOPs; ``print`` it for a table.
 
     input_shape: of one sample, without the batch axis: ``summary(LeNet5(), (1, 28, 28))``.
+    dtype: of the sample, that of the parameters unless given; a model that begins with an
+    Embedding takes numbers of rows: ``summary(model, (50,), int)``.
     The model runs once on zeros, in evaluation mode; what it calls as a module makes a row, each
     time that it is called (its parameters count at the first). A layer of a kind that is not in
     FLOPS may have a method ``flops(input_shape, output_shape)``. Returns a `Summary`.
@@ -137,7 +139,8 @@ def summary(model, input_shape):
         raise TypeError(
             f"summary: input_shape must be a sequence of ints, got {input_shape!r}"
         ) from None
-    dtype = next((p.data.dtype for p in model.parameters()), np.dtype(np.float32))
+    if dtype is None:
+        dtype = next((p.data.dtype for p in model.parameters()), np.float32)
     names = {id(module): name for name, module in model.named_modules()}
     layers, counted = [], set()
 
