@@ -8,8 +8,9 @@ The input's product for all steps is one matrix product with the bias in its epi
 after the backward sweep, the gradients of x and of each weight; what lies between goes step by step
 (_kernels/recurrent.pyx).
 
-Forward returns `saved`, which backward takes: the states of all steps, h[0] and c[0] being the first
-(T + 1, N, U), of which y is a view, and the activated gates. Nobody may write to them in between.
+Forward returns `saved`, which backward takes: the activated gates, and the states of all steps
+(T + 1, N, U), which begin with the given ones and of which y is a view. They may not be changed in
+between.
 """
 
 import numpy as np
@@ -187,13 +188,12 @@ def gru_backward(dy, dh, x, w_ih, w_hh, saved, *, reset_after=True, needs=(True,
 
 def _rows(a):
     """(T, N, width), of which rows are evenly apart, as (T N, width)."""
-    return a.reshape(-1, a.shape[2])
+    return a.reshape(a.shape[0] * a.shape[1], a.shape[2])
 
 
 def _inputs(x, w_ih, bias, gates):
     """The input's products and the bias, to the first columns of gates."""
-    out = gates.reshape(-1, gates.shape[2])[:, : w_ih.shape[0]]
-    _gemm.gemm(_rows(x), w_ih.T, bias, None, out)
+    _gemm.gemm(_rows(x), w_ih.T, bias, None, _rows(gates)[:, : w_ih.shape[0]])
 
 
 def _weight_gradient(dgates, x, out=None):
@@ -201,7 +201,7 @@ def _weight_gradient(dgates, x, out=None):
 
 
 def _products(dgates, x, h, w_ih, needs):
-    """dx, dw_ih, dw_hh, db_ih and db_hh of a = w_ih x + b_ih + w_hh h + b_hh, from the gradient of a.
+    """dx, dw_ih, dw_hh, db_ih and db_hh of a = w_ih x + b_ih + w_hh h + b_hh, from a's gradient.
 
     needs: which of the five; the others are None.
     """
@@ -299,7 +299,10 @@ def _saved(op, saved, x, w_hh, **widths):
     """What forward saved, in C order: (T, N, width), or, width None, states."""
     steps, batch, units = *x.shape[:2], w_hh.shape[1]
     if not isinstance(saved, tuple) or len(saved) != len(widths):
-        raise TypeError(f"{op}: saved must be the tuple of {len(widths)} arrays that forward returns")
+        raise TypeError(
+            f"{op}: saved must be the tuple of {len(widths)} arrays that forward returns, got "
+            f"{type(saved).__name__}"
+        )
     shapes = [(steps, batch, w) if w else (steps + 1, batch, units) for w in widths.values()]
     return [
         np.ascontiguousarray(_shaped(op, f"saved {name}", a, shape, x))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .activation import f64
+from .activation import f64, relu_backward
 
 
 def _sigmoid(x):
@@ -10,8 +10,8 @@ def _sigmoid(x):
 
 
 _ACT = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "identity": lambda a: a}
-_SLOPE = {  # from h = act(a)
-    "tanh": lambda h: 1 - h**2, "relu": lambda h: np.where(h <= 0, 0.0, 1.0), "identity": np.ones_like
+_ACT_BACKWARD = {  # from h = act(a)
+    "tanh": lambda dh, h: dh * (1 - h**2), "relu": relu_backward, "identity": lambda dh, h: dh
 }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def rnn_backward(dy, dh, x, w_ih, w_hh, saved, *, nonlinearity="tanh", needs=(Tr
     dx, dw_ih, dw_hh = np.zeros(x.shape), np.zeros(w_ih.shape), np.zeros(w_hh.shape)
     db = np.zeros(w_hh.shape[0])
     for t in reversed(range(len(x))):  # h[t + 1] = act(w_ih x[t] + b_ih + w_hh h[t] + b_hh)
-        da = (dh + dy[t]) * _SLOPE[nonlinearity](h[t + 1])
+        da = _ACT_BACKWARD[nonlinearity](dh + dy[t], h[t + 1])
         dx[t] = da @ w_ih
         dw_ih += da.T @ x[t]
         dw_hh += da.T @ h[t]
