@@ -299,9 +299,10 @@ def _saved(op, saved, x, w_hh, **widths):
     """What forward saved, in C order: (T, N, width), or, width None, states."""
     steps, batch, units = *x.shape[:2], w_hh.shape[1]
     if not isinstance(saved, tuple) or len(saved) != len(widths):
+        given = len(saved) if isinstance(saved, tuple) else type(saved).__name__
         raise TypeError(
-            f"{op}: saved must be the tuple of {len(widths)} arrays that forward returns, got "
-            f"{type(saved).__name__}"
+            f"{op}: saved must be the tuple of {len(widths)} arrays that forward returns, "
+            f"got {given}"
         )
     shapes = [(steps, batch, w) if w else (steps + 1, batch, units) for w in widths.values()]
     return [
