@@ -3,7 +3,8 @@
 A `Case` holds calls without arguments, ready to be timed, and the float64 values that each of
 them must return. torch takes part where it is installed; images go to it in both its memory
 formats. Everything is float32. Here are matrix products, convolution and pooling; others are in
-cases_norm.py and cases_elementwise.py, whole networks in steps.py and networks.py.
+cases_norm.py, cases_recurrent.py and cases_elementwise.py, whole networks in steps.py and
+networks.py.
 """
 
 from collections.abc import Callable

@@ -360,3 +360,46 @@ class LeNet5:
         self.steps += 1
         adam_step(self.weights, grads, self.m, self.v, self.steps, self.lr)
         return loss, grads[0]
+
+
+# ---- recurrent layers -------------------------------------------------------------------------
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm(x, w_ih, w_hh, b):
+    """x (T, N, D) -> y (T, N, U), and what backward needs: gates i, f, g, o, and all h and c."""
+    T, N, _ = x.shape
+    U = w_hh.shape[1]
+    gates = x @ w_ih.T + b
+    h, c = (np.zeros((T + 1, N, U), x.dtype) for _ in range(2))
+    for t, a in enumerate(gates):
+        a += h[t] @ w_hh.T
+        i, f, g, o = np.split(a, 4, axis=1)  # views
+        i[...], f[...], g[...], o[...] = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
+        c[t + 1] = f * c[t] + i * g
+        h[t + 1] = o * np.tanh(c[t + 1])
+    return h[1:], (gates, h, c)
+
+
+def lstm_backward(dy, x, w_ih, w_hh, saved):
+    """dx, dw_ih, dw_hh, db"""
+    gates, h, c = saved
+    da = np.empty_like(gates)
+    dh, dc = np.zeros_like(h[0]), np.zeros_like(c[0])
+    for t in reversed(range(len(x))):
+        i, f, g, o = np.split(gates[t], 4, axis=1)
+        dh = dh + dy[t]
+        tanh_c = np.tanh(c[t + 1])
+        dc = dc + dh * o * (1 - tanh_c**2)
+        da[t] = np.concatenate([
+            dc * g * i * (1 - i), dc * c[t] * f * (1 - f), dc * i * (1 - g**2),
+            dh * tanh_c * o * (1 - o),
+        ], axis=1)  # fmt: skip
+        dc = dc * f
+        dh = da[t] @ w_hh
+    rows = da.reshape(-1, da.shape[2])
+    dw_ih, dw_hh = (rows.T @ a.reshape(len(rows), -1) for a in (x, h[:-1]))
+    return da @ w_ih, dw_ih, dw_hh, rows.sum(0)

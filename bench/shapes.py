@@ -121,6 +121,18 @@ class ConvTranspose(NamedTuple):
         return f"{text} / {self.stride}"
 
 
+class Recurrent(NamedTuple):
+    """T steps of N rows, D inputs, U units."""
+
+    T: int
+    N: int
+    D: int
+    U: int
+
+    def __str__(self):
+        return f"{self.T} steps of {self.N}, {self.D} to {self.U}"
+
+
 class Pool(NamedTuple):
     N: int
     C: int
@@ -211,6 +223,7 @@ SEQUENCES = ((64, 100, 50), (50, 300, 60))  # N, C, L: max over time
 RESIZED = ((16, 64, 28, 28), (8, 3, 112, 112))  # and padded
 CHANNELS = ((512, 16, 14, 14), (128, 64, 32, 32))  # dropped as a whole
 EMBEDDING = ((65, 256, 2500), (10_000, 256, 2500))  # V, D, N: characters, words
+RECURRENT = (Recurrent(50, 32, 128, 128),)
 ELEMENTWISE = ((64, 400), (1024, 1024), (64, 16, 64, 64))  # activations, arithmetic, dropout
 ROWS = ((64, 10), (128, 1000), (2048, 512))  # N, V: softmax, its loss, layer norm, reductions
 

@@ -7,6 +7,7 @@ import cases_conv
 import cases_elementwise
 import cases_embedding
 import cases_norm
+import cases_recurrent
 import cases_resize
 import numpy_impl
 import pytest
@@ -175,6 +176,12 @@ def test_local_response_norm(measure, shape, impl):
 @over(shapes.ROWS)
 def test_layer_norm(measure, shape, impl):
     measure(impl, cases_norm.layer_norm, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.RECURRENT)
+def test_lstm_forward_and_backward(measure, shape, impl):
+    measure(impl, cases_recurrent.lstm, shape)
 
 
 @impls(*PLAIN)

@@ -69,6 +69,23 @@ def _max_backward(dy, x):
     return (dy, x, kernels.max(x, 2), 2), {}
 
 
+def _steps(n):  # as many steps as give all threads work
+    return 3 + n // 10_000
+
+
+def _recurrent(draw, b, n, gates, states):  # x, states, w_ih, w_hh, b_ih, b_hh
+    units = 21 + n // 2000
+    x, first = draw(_steps(n), b * (1 + n // 5000), 9), draw(b * (1 + n // 5000), units)
+    w_ih, w_hh = draw(gates * units, 9) / 3, draw(gates * units, units) / 5
+    return [x, *[first] * states, w_ih, w_hh, draw(gates * units), draw(gates * units)]
+
+
+def _recurrent_backward(kernel, draw, b, n, gates, states, **options):
+    arguments = x, *first, w_ih, w_hh, _, _ = _recurrent(draw, b, n, gates, states)
+    saved = kernel(*arguments, **options)[-1]
+    return (draw(*x.shape[:2], w_hh.shape[1]), *first, x, w_ih, w_hh, saved), options
+
+
 def _rows(draw, b, n, columns=37):
     return draw(b * (1 + n // 25), columns)
 
@@ -177,6 +194,18 @@ TABLE = {
     "local_response_norm": lambda d, b, n: ((_image(d, b, n), 3), {"k": 2.0}),
     "local_response_norm_backward": lambda d, b, n: (
         (_image(d, b, n), _image(d, b, n), 4), {"alpha": 0.5}),
+    "rnn": lambda d, b, n: (_recurrent(d, b, n, 1, 1), {"nonlinearity": "relu"}),
+    "rnn_backward": lambda d, b, n: _recurrent_backward(kernels.rnn, d, b, n, 1, 1),
+    "lstm": lambda d, b, n: (_recurrent(d, b, n, 4, 2), {}),
+    "lstm peephole": lambda d, b, n: (
+        _recurrent(d, b, n, 3, 2), {"coupled": True, "peephole": d(2, 21 + n // 2000)}),
+    "lstm_backward": lambda d, b, n: _recurrent_backward(kernels.lstm, d, b, n, 4, 2),
+    "lstm_backward peephole": lambda d, b, n: _recurrent_backward(
+        kernels.lstm, d, b, n, 4, 2, peephole=d(3, 21 + n // 2000)),
+    "gru": lambda d, b, n: (_recurrent(d, b, n, 3, 1), {}),
+    "gru_backward": lambda d, b, n: _recurrent_backward(kernels.gru, d, b, n, 3, 1),
+    "gru_backward before": lambda d, b, n: _recurrent_backward(
+        kernels.gru, d, b, n, 3, 1, reset_after=False),
     "relu": _elementwise(1),
     "relu_backward": _elementwise(2),
     "sigmoid": _elementwise(1),

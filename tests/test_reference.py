@@ -373,3 +373,33 @@ def test_dropout():
     assert abs(np.mean(y == 0) - 0.3) < 0.02
     np.testing.assert_array_equal(reference.dropout_backward(x, 0.3, seed=5), y)
     assert not reference.dropout(x, 1.0, seed=5).any()
+
+
+@pytest.mark.parametrize(
+    "op, name, options",
+    [
+        ("rnn", "RNN", {}),
+        ("rnn", "RNN", {"nonlinearity": "relu"}),
+        ("lstm", "LSTM", {}),
+        ("gru", "GRU", {}),
+    ],
+)
+def test_recurrent(op, name, options):
+    layer = getattr(torch.nn, name)(3, 4, dtype=torch.float64, **options)
+    weights = list(layer.parameters())
+    x, *first = leaves = [leaf(draw(*s)) for s in [(5, 2, 3), *[(2, 4)] * (1 + (op == "lstm"))]]
+    stacked = tuple(s[None] for s in first)
+    y, last = layer(x, stacked if op == "lstm" else stacked[0])
+    last = list(last) if op == "lstm" else [last]
+    results = [y, *(s[0] for s in last)]
+    arrays = [a.detach().numpy() for a in (*leaves, *weights)]
+    *ours, saved = getattr(reference, op)(*arrays, **options)
+    for a, b in zip(ours, results, strict=True):
+        near(a, b)
+    gradients_of = [draw(*r.shape, seed=9) for r in results]
+    loss = sum((r * torch.tensor(d)).sum() for r, d in zip(results, gradients_of, strict=True))
+    theirs = torch.autograd.grad(loss, [*leaves, *weights])
+    backward = getattr(reference, f"{op}_backward")
+    ours = backward(*gradients_of, arrays[0], *arrays[-4:-2], saved, **options)
+    for a, b in zip(ours, theirs, strict=False):
+        near(a, b)

@@ -1,0 +1,314 @@
+"""The sweep of a recurrent layer over time, forward and backward.
+
+The products with the input are whole-sequence matrix products and not this file's business: forward
+finds them in the buffer of gates, backward leaves the gates' gradients for them. What is left is,
+for every step, a product of the state with the recurrent weights and the gate arithmetic on it
+(recurrent.h).
+
+A row of the batch never meets another: so a thread takes a group of register tiles of rows through
+all steps, without waiting for anybody. The weights are packed once; panels that hold the same units
+of all gates are multiplied one after the other, and while their few sums are in the first-level
+cache, the gates are computed. Tiles are made from N alone: which thread takes which is all the same
+to the result.
+"""
+
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cython cimport floating
+from cython.parallel cimport prange
+from libc.string cimport memset
+
+from .memory cimport Block, block
+from .pack cimport pack_panel, pack_panels
+from .threads cimport threads_for
+from .tile cimport (
+    TILE_ROWS, ceil_div, padded_columns, panel_width, tile_run, tile_t, wide_panel,
+)
+
+cnp.import_array()
+
+cdef enum:
+    GROUP_TILES = 16   # at most, that go through time together: their sums stay in cache
+    GATE_WORK = 24     # of a gate's arithmetic, in multiply-adds
+    SLICE = 1 << 29    # multiply-adds between two looks for Ctrl-C
+    MAX_SPANS = 3
+
+cdef extern from "recurrent.h" nogil:
+    int c_RNN_TANH "RNN_TANH"
+    int c_RNN_RELU "RNN_RELU"
+    int c_RNN_IDENTITY "RNN_IDENTITY"
+    int c_LSTM "LSTM"
+    int c_LSTM_COUPLED "LSTM_COUPLED"
+    int c_GRU "GRU"
+    int c_GRU_BEFORE "GRU_BEFORE"
+
+    ctypedef struct recurrent_t:
+        int cell
+        Py_ssize_t T, N, U, width
+        void *gates
+        void *h
+        void *c
+        const void *bias
+        const void *peephole
+        const void *dy
+        void *dgates
+        void *dh
+        void *dc
+
+    ctypedef struct part_t:
+        Py_ssize_t t, row, rows, unit, units
+        const void *sum
+        Py_ssize_t sum_row, sum_gate
+
+    void recurrent_forward(size_t itemsize, const recurrent_t *s, const part_t *p, int phase)
+    void recurrent_backward(size_t itemsize, const recurrent_t *s, const part_t *p, int phase)
+    void recurrent_begin(size_t itemsize, const recurrent_t *s, const part_t *p)
+
+RNN_TANH, RNN_RELU, RNN_IDENTITY = c_RNN_TANH, c_RNN_RELU, c_RNN_IDENTITY
+LSTM, LSTM_COUPLED, GRU, GRU_BEFORE = c_LSTM, c_LSTM_COUPLED, c_GRU, c_GRU_BEFORE
+
+cdef struct Product:          # `gates` products: sums (rows, U) = a (rows, k) weights (k, U)
+    int gates
+    const char *weights       # packed: a gate's panels one after the other
+    const char *a             # row 0 of the batch
+    Py_ssize_t lda, k
+    Py_ssize_t spans          # a's row: so many runs of k / spans numbers
+    Py_ssize_t span[MAX_SPANS]
+
+cdef struct Sweep:
+    recurrent_t s
+    size_t itemsize
+    bint backward
+    Py_ssize_t tiles, group   # of rows; tiles that one thread takes through time together
+    Py_ssize_t gates          # products that a unit needs at once, at most
+    const char *weights       # all packed
+    char *sums                # (tiles, TILE_ROWS, gates, wide)
+
+
+cdef void pack_weights(const floating *w, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
+                       Py_ssize_t n, floating *out) noexcept nogil:
+    """Panels of the matrix w[p * k_stride + j * stride] (k, n)."""
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), whole = n // wide, j = whole * wide
+    pack_panels(w, k_stride, stride, k, whole, k * wide, out)
+    if j < n:
+        pack_panel(w + j * stride, k_stride, stride, k, n - j, panel_width(n - j, sizeof(floating)),
+                   out + j * k)
+
+
+cdef void pack_matrices(cnp.ndarray w, Py_ssize_t count, bint transposed, char *out):
+    """w (count * k, n), or transposed (count * n, k), as `count` packed matrices (k, n)."""
+    cdef Py_ssize_t itemsize = cnp.PyArray_ITEMSIZE(w), i, at
+    cdef Py_ssize_t rows = w.shape[0] // count, k = rows, n = w.shape[1]
+    cdef Py_ssize_t rs = w.strides[0] // itemsize, cs = w.strides[1] // itemsize
+    cdef Py_ssize_t k_stride = rs, stride = cs
+    cdef const char *data = <const char *>cnp.PyArray_DATA(w)
+    if transposed:
+        k, n, k_stride, stride = n, k, cs, rs
+    with nogil:
+        for i in range(count):
+            at = i * padded_columns(n, itemsize) * k * itemsize
+            if itemsize == sizeof(float):
+                pack_weights(<const float *>(data + i * rows * rs * itemsize), k_stride, stride, k,
+                             n, <float *>(out + at))
+            else:
+                pack_weights(<const double *>(data + i * rows * rs * itemsize), k_stride, stride, k,
+                             n, <double *>(out + at))
+
+
+cdef inline Py_ssize_t tile_begin(const Sweep *w, Py_ssize_t tile) noexcept nogil:
+    """First row of a tile: N rows in tiles of nearly equal height."""
+    return tile * w.s.N // w.tiles
+
+
+cdef void multiply(const Sweep *w, Product *x, Py_ssize_t tile0, Py_ssize_t tile1,
+                   Py_ssize_t unit, Py_ssize_t width, char *sums) noexcept nogil:
+    """Tiles [tile0, tile1) times the panels of `width` units from `unit` on."""
+    cdef Py_ssize_t wide = wide_panel(w.itemsize), size = w.itemsize
+    cdef Py_ssize_t matrix = padded_columns(w.s.U, size) * x.k
+    cdef Py_ssize_t row[TILE_ROWS]
+    cdef Py_ssize_t sum_row[TILE_ROWS]
+    cdef Py_ssize_t weight_span[MAX_SPANS]
+    cdef Py_ssize_t i, gate, row0
+    cdef tile_t tile
+    tile.row = row
+    tile.span = x.span
+    tile.spans = x.spans
+    tile.length = x.k // x.spans
+    tile.a_step = 1
+    tile.b_span = weight_span
+    tile.b_step = width
+    tile.init = NULL
+    tile.init_row = NULL
+    tile.c_row = sum_row
+    tile.columns = width
+    for i in range(TILE_ROWS):
+        row[i] = i * x.lda
+        sum_row[i] = i * w.gates * wide
+    for i in range(x.spans):
+        weight_span[i] = i * tile.length * width
+    for gate in range(x.gates):
+        tile.b = x.weights + (gate * matrix + unit * x.k) * size
+        for i in range(tile0, tile1):
+            row0 = tile_begin(w, i)
+            tile.a = x.a + row0 * x.lda * size
+            tile.c = sums + ((row0 - tile_begin(w, tile0)) * w.gates + gate) * wide * size
+            tile_run(&tile, size, <int>(tile_begin(w, i + 1) - row0), width)
+
+
+cdef void phase(const Sweep *w, Product *x, Py_ssize_t t, int which, Py_ssize_t tile0,
+                Py_ssize_t tile1) noexcept nogil:
+    """The product (x NULL: none), then the gates, of one step; t -1: of the first state."""
+    cdef Py_ssize_t wide = wide_panel(w.itemsize), panel
+    cdef char *sums = w.sums + tile0 * TILE_ROWS * w.gates * wide * w.itemsize
+    cdef part_t p
+    p.t = t
+    p.row = tile_begin(w, tile0)
+    p.rows = tile_begin(w, tile1) - p.row
+    p.sum = sums if x != NULL else NULL
+    p.sum_row = w.gates * wide
+    p.sum_gate = wide
+    for panel in range(ceil_div(w.s.U, wide)):
+        p.unit = panel * wide
+        p.units = min(wide, w.s.U - p.unit)
+        if x != NULL:
+            multiply(w, x, tile0, tile1, p.unit, panel_width(p.units, w.itemsize), sums)
+        if not w.backward:
+            recurrent_forward(w.itemsize, &w.s, &p, which)
+        elif t >= 0:
+            recurrent_backward(w.itemsize, &w.s, &p, which)
+        else:
+            recurrent_begin(w.itemsize, &w.s, &p)
+
+
+cdef inline int gates_of(int cell) noexcept nogil:
+    if cell == c_LSTM:
+        return 4
+    return 3 if cell == c_LSTM_COUPLED or cell == c_GRU or cell == c_GRU_BEFORE else 1
+
+
+cdef void step_forward(const Sweep *w, Py_ssize_t t, Py_ssize_t tile0,
+                       Py_ssize_t tile1) noexcept nogil:
+    cdef Py_ssize_t U = w.s.U, size = w.itemsize
+    cdef bint before = w.s.cell == c_GRU_BEFORE
+    cdef Product x
+    x.gates = 2 if before else gates_of(w.s.cell)
+    x.weights = w.weights
+    x.a = <const char *>w.s.h + t * w.s.N * U * size
+    x.lda = x.k = U
+    x.spans, x.span[0] = 1, 0
+    phase(w, &x, t, 0, tile0, tile1)
+    if before:  # n's product is with r h', which the first phase left after the gates
+        x.gates = 1
+        x.weights = w.weights + 2 * padded_columns(U, size) * U * size
+        x.a = <const char *>w.s.gates + (t * w.s.N * w.s.width + 3 * U) * size
+        x.lda = w.s.width
+        phase(w, &x, t, 1, tile0, tile1)
+
+
+cdef void step_backward(const Sweep *w, Py_ssize_t t, Py_ssize_t tile0,
+                        Py_ssize_t tile1) noexcept nogil:
+    """Step t: the gradient of h[t + 1] comes by way of the gates of step t + 1."""
+    cdef Py_ssize_t U = w.s.U, size = w.itemsize
+    cdef bint before = w.s.cell == c_GRU_BEFORE
+    cdef Product x
+    x.gates = 1
+    x.weights = w.weights
+    x.a = <const char *>w.s.dgates + (t + 1) * w.s.N * w.s.width * size
+    x.lda = w.s.width
+    x.k = (2 if before else gates_of(w.s.cell)) * U
+    x.spans, x.span[0] = 1, 0
+    if w.s.cell == c_GRU:  # r z q
+        x.spans, x.span[1], x.span[2] = 3, U, 3 * U
+    phase(w, NULL if t == w.s.T - 1 else &x, t, 0, tile0, tile1)
+    if before and t >= 0:
+        x.weights = w.weights + 2 * padded_columns(U, size) * U * size
+        x.a = <const char *>w.s.dgates + (t * w.s.N * w.s.width + 2 * U) * size
+        x.k = U
+        phase(w, &x, t, 1, tile0, tile1)
+
+
+cdef void run_group(const Sweep *w, Py_ssize_t group, Py_ssize_t begin,
+                    Py_ssize_t end) noexcept nogil:
+    """Steps [begin, end) of a group of tiles; backward, from the last to the first."""
+    cdef Py_ssize_t tile0 = group * w.group, tile1 = min(w.tiles, tile0 + w.group), t
+    for t in range(begin, end):
+        if w.backward:
+            step_backward(w, w.s.T - 1 - t, tile0, tile1)
+        else:
+            step_forward(w, t, tile0, tile1)
+
+
+cdef int run(Sweep *w, cnp.ndarray w_hh) except -1:
+    cdef recurrent_t *s = &w.s
+    cdef Py_ssize_t size = w.itemsize, gates = gates_of(s.cell)
+    cdef Py_ssize_t steps = s.T + 1 if w.backward else s.T  # backward's last: dh of h[0]
+    cdef double step_work = <double>s.N * gates * s.U * (s.U + GATE_WORK)
+    cdef Py_ssize_t slice_steps = 1 + <Py_ssize_t>(SLICE / (step_work + 1)), begin, end, i, groups, slice
+    cdef int threads = threads_for(step_work * s.T)
+    cdef Block weights = block(gates * s.U * padded_columns(s.U, size) * size), sums
+    if s.N == 0 or s.U == 0 or s.T == 0:
+        return 0
+    if not w.backward:
+        pack_matrices(w_hh, gates, True, <char *>weights.data)
+    elif s.cell != c_GRU_BEFORE:
+        pack_matrices(w_hh, 1, False, <char *>weights.data)
+    else:
+        pack_matrices(w_hh[:2 * s.U], 1, False, <char *>weights.data)
+        pack_matrices(w_hh[2 * s.U:], 1, False,
+                      <char *>weights.data + 2 * s.U * padded_columns(s.U, size) * size)
+    w.weights = <const char *>weights.data
+    w.gates = 1 if w.backward else gates
+    w.tiles = ceil_div(s.N, TILE_ROWS)
+    w.group = min(GROUP_TILES, ceil_div(w.tiles, threads))
+    groups = ceil_div(w.tiles, w.group)
+    sums = block(w.tiles * TILE_ROWS * w.gates * wide_panel(size) * size)
+    w.sums = <char *>sums.data
+    for slice in range(ceil_div(steps, slice_steps)):
+        begin = slice * slice_steps
+        end = min(steps, begin + slice_steps)
+        for i in prange(groups, schedule="dynamic", num_threads=threads, nogil=True):
+            run_group(w, i, begin, end)
+        PyErr_CheckSignals()
+    return 0
+
+
+cdef inline void *data_of(cnp.ndarray x):
+    return NULL if x is None else cnp.PyArray_DATA(x)
+
+
+cdef void set_up(Sweep *w, int cell, cnp.ndarray gates, cnp.ndarray h, cnp.ndarray c,
+                 cnp.ndarray peephole):
+    memset(w, 0, sizeof(Sweep))
+    w.itemsize = cnp.PyArray_ITEMSIZE(h)
+    w.s.cell = cell
+    w.s.T, w.s.N, w.s.U = h.shape[0] - 1, h.shape[1], h.shape[2]
+    w.s.width = w.s.U if gates is None else gates.shape[2]
+    w.s.gates, w.s.h, w.s.c = data_of(gates), data_of(h), data_of(c)
+    w.s.peephole = data_of(peephole)
+
+
+def forward(int cell, cnp.ndarray gates, cnp.ndarray h, cnp.ndarray c, cnp.ndarray w_hh,
+            cnp.ndarray bias, cnp.ndarray peephole):
+    """In place: gates (T, N, width), which hold the input's products and biases, become the
+    activated gates; h and c (T + 1, N, U), of which h[0] and c[0] are given, are filled.
+
+    w_hh (gates * U, U) of any strides; the other arrays are C-contiguous. gates: width 4 U, coupled
+    3 U, GRU 4 U (the last U for q: see recurrent.h); RNN: h[1:]. c: LSTM's. bias (U): GRU's, of q.
+    peephole: LSTM's or None.
+    """
+    cdef Sweep w
+    set_up(&w, cell, gates, h, c, peephole)
+    w.s.bias = data_of(bias)
+    run(&w, w_hh)
+
+
+def backward(int cell, cnp.ndarray dy, cnp.ndarray dh, cnp.ndarray dc, cnp.ndarray gates,
+             cnp.ndarray h, cnp.ndarray c, cnp.ndarray w_hh, cnp.ndarray peephole,
+             cnp.ndarray dgates):
+    """Fills dgates (T, N, width); dh and dc (N, U), the gradients of the last state, become those
+    of the first. gates (RNN: None), h, c as `forward` left them; dy (T, N, U) or None."""
+    cdef Sweep w
+    set_up(&w, cell, gates, h, c, peephole)
+    w.backward = True
+    w.s.dy, w.s.dh, w.s.dc, w.s.dgates = data_of(dy), data_of(dh), data_of(dc), data_of(dgates)
+    run(&w, w_hh)
