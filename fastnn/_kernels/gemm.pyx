@@ -22,8 +22,8 @@ from .memory cimport Block, block, empty
 from .pack cimport pack_panel, pack_panels
 from .threads cimport threads_for
 from .tile cimport (
-    GEMM_A_IN_PLACE, GEMM_GROUP_TILES, GEMM_KC_BYTES, TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate,
-    ceil_div, padded_columns, panel_width, tile_run, tile_t, wide_panel,
+    GEMM_A_IN_PLACE, TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, padded_columns,
+    panel_width, tile_run, tile_t, wide_panel,
 )
 from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
@@ -33,7 +33,9 @@ cdef extern from "openmp.h" nogil:
     int omp_get_thread_num()
 
 cdef enum:
-    NC = 3072              # columns in one slice (whole panels): KC x NC floats, 4.5 or 9 MiB, in L3
+    KC_BYTES = 3072        # of B's column in one block: a panel of KC x 32 floats is 96 KiB, in L2
+    NC = 3072              # columns in one slice (whole panels): KC x NC floats of packed B are 9 MiB, in L3
+    GROUP_TILES = 168 / TILE_ROWS  # in one item: 168 rows x KC floats are half a MiB, in L2
     TOGETHER = 4           # panels of B packed at a time
     SLICE_GROUPS = 4       # groups in one slice: between slices Ctrl-C is answered
     FEW_PANELS = 2         # B this narrow: A is read where it lies
@@ -203,7 +205,7 @@ cdef void pack_item(Slice *s, Py_ssize_t item, Py_ssize_t tiles, Py_ssize_t pane
 
 cdef void run_slice(Slice *s, floating *_) noexcept nogil:
     """Pack, then multiply, in one parallel region."""
-    cdef Py_ssize_t groups = ceil_div(s.tiles, GEMM_GROUP_TILES)
+    cdef Py_ssize_t groups = ceil_div(s.tiles, GROUP_TILES)
     # Enough items to share even when A is one group high; never less than a panel each.
     cdef Py_ssize_t chunks = min(s.panels, ceil_div(16, groups))
     cdef Py_ssize_t tiles = 0 if s.a_pack == NULL else s.tiles, panel0 = 0, packs, item
@@ -227,7 +229,7 @@ cdef void run_slice(Slice *s, floating *_) noexcept nogil:
 
 cdef inline Py_ssize_t k_blocks(Py_ssize_t k, size_t itemsize) noexcept nogil:
     """Blocks of the inner dimension: each between half and one and a half KC."""
-    cdef Py_ssize_t kc = GEMM_KC_BYTES // itemsize
+    cdef Py_ssize_t kc = KC_BYTES // itemsize
     return max(1, (k + kc // 2) // kc)
 
 
@@ -334,7 +336,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
     cdef Py_ssize_t m = a.shape[0], k = a.shape[1], n
     cdef Py_ssize_t blocks = k_blocks(k, itemsize), kc_most = ceil_div(k, blocks)
     cdef Py_ssize_t tiles = ceil_div(m, TILE_ROWS)
-    cdef Py_ssize_t m_slices = ceil_div(tiles, GEMM_GROUP_TILES * SLICE_GROUPS), n_slice
+    cdef Py_ssize_t m_slices = ceil_div(tiles, GROUP_TILES * SLICE_GROUPS), n_slice
     cdef Py_ssize_t q, p0, i, j0, t0, r0, columns, padded = 0
     cdef const char *a_data = <const char *>cnp.PyArray_DATA(a)
     cdef const char *b_data
@@ -373,7 +375,7 @@ def gemm(cnp.ndarray a, object b, cnp.ndarray bias, object activation, cnp.ndarr
         s.b.rs = (<cnp.ndarray>b).strides[0] // itemsize
         s.b.cs = (<cnp.ndarray>b).strides[1] // itemsize
         s.b_in_place = s.b.cs == 1 and (tiles == 1 or k * n * itemsize <= L1_BYTES)
-        s.at_once = s.b_in_place or tiles <= GEMM_GROUP_TILES
+        s.at_once = s.b_in_place or tiles <= GROUP_TILES
         if s.at_once:
             columns = s.nt * TOGETHER * wide
         else:

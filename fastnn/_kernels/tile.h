@@ -27,14 +27,10 @@
 #define TILE_VECS 2
 #if VEC_REGISTERS == 32
 #define TILE_ROWS 14
-#define GEMM_KC_BYTES 3072  /* a panel of B, KC x 32 floats, is 96 KiB */
-#define GEMM_GROUP_TILES 12 /* 168 rows of A x KC floats are half a MiB */
-#define GEMM_A_IN_PLACE 0   /* so many rows at once would share sets of the first-level cache */
+#define GEMM_A_IN_PLACE 0 /* so many rows at once would share sets of the first-level cache */
 #else
 #define TILE_ROWS 6
-#define GEMM_KC_BYTES 1536  /* KC x 16 floats: 24 KiB */
-#define GEMM_GROUP_TILES 28 /* 168 rows x KC floats: a quarter of a MiB */
-#define GEMM_A_IN_PLACE 131072
+#define GEMM_A_IN_PLACE 131072 /* bytes of an A that GEMM need not pack */
 #endif
 
 /* A panel of B is two vectors wide; the last one is one vector wide, or half of one, where that

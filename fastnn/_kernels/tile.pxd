@@ -9,8 +9,6 @@ cdef extern from "tile.h" nogil:
         TILE_VECS
         HALF_PANELS
         TILE_MAX_WIDTH
-        GEMM_KC_BYTES     # of B's column in one block of k
-        GEMM_GROUP_TILES  # row tiles in one item
         GEMM_A_IN_PLACE   # bytes of an A that is read where it lies
 
     ctypedef struct tile_t:
