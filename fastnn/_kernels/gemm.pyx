@@ -37,7 +37,7 @@ cdef enum:
     NC = 3072              # columns in one slice (whole panels): KC x NC floats of packed B are 9 MiB, in L3
     GROUP_TILES = 168 / TILE_ROWS  # in one item: 168 rows x KC floats are half a MiB, in L2
     TOGETHER = 4           # panels of B packed at a time
-    SLICE_GROUPS = 4       # groups in one slice: between slices Ctrl-C is answered
+    SLICE_GROUPS = 2       # groups in one slice: between slices Ctrl-C is answered
     FEW_PANELS = 2         # B this narrow: A is read where it lies
     FEW_ROWS = 3           # A this low: B is streamed once for every row (gemv.pyx)
     FEW_TILES = 2          # A this low: it is read where it lies
