@@ -4,8 +4,8 @@ The forward line, y[n, o, k] += x[n, o s + r d - p, c] w[k, c, r], gives
 dw[k, c, r] = sum over n, o of x[n, o s + r d - p, c] dy[n, o, k].
 
 dw is a matrix of R S C positions x K outputs, and a register tile of it walks over the output
-pixels: each brings one value of x per position against one row of dy. Nothing is packed. A tile
-holds channels of one tap, and skips the pixels whose tap is outside x; only where x has so few
+pixels: each brings one value of x per position against one row of dy. x is read where it lies. A
+tile holds channels of one tap, and skips the pixels whose tap is outside x; only where x has so few
 channels that such tiles would be too low, a tile holds positions of all taps, at their offsets
 from a pixel's corner in a zero-padded copy of the image.
 

@@ -3,7 +3,8 @@
     y[n, o_h, o_w, :] = act(bias + residual + sum over taps (t_h, t_w) of
                         x[n, o_h step_h + t_h + start_h, o_w step_w + t_w + start_w, :] W[t_h, t_w])
 
-with channels last, where taps outside x count as zero. Nothing is padded: the pixels of a work
+with channels last, W times the scale of its output where there is one, and taps outside x counted
+as zero. Nothing is padded: the pixels of a work
 item are grouped by which taps they see (inside, first row, left column, corner ...), and each
 group sums its own taps alone. Taps of a kernel row that touch each other are one contiguous span
 of taps x channels, so pixels x outputs is the register tile's A (rows: pixels, wherever they
