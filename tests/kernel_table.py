@@ -106,6 +106,8 @@ TABLE = {
     "matmul": lambda d, b, n: ((d(b, 1, 20 + n // 100, 31), d(2, 31, 45)), {}),
     "conv2d": lambda d, b, n: ((_image(d, b, n), d(9, 5, 3, 5), d(9)), _WINDOW),
     "conv2d relu": lambda d, b, n: ((_image(d, b, n), d(33, 5, 3, 3)), {"activation": "relu"}),
+    "conv2d scaled": lambda d, b, n: (
+        (_image(d, b, n), d(33, 5, 3, 3), d(33)), {"scale": d(33), "activation": "relu"}),
     "conv2d_backward": lambda d, b, n: (
         (d(b, 9, 6 + n // 400, 10), d(b, 5, 12 + n // 400 * 2, 14), d(9, 5, 3, 5)), _WINDOW),
     "conv1d": lambda d, b, n: (

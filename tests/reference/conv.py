@@ -6,10 +6,14 @@ from ._window import Window, pair
 from .activation import EPILOGUES, f64
 
 
-def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
+def conv2d(
+    x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None, scale=None,
+    residual=None,
+):  # fmt: skip
     """y[n,k,oh,ow] = b[k] + sum_crs x[n,c, oh*stride + r*dilation - pad, ...] w[k,c,r,s]
 
-    x (N, C, H, W), w (K, C / groups, R, S), b (K,) -> y (N, K, OH, OW)
+    x (N, C, H, W), w (K, C / groups, R, S), b (K,) -> y (N, K, OH, OW). scale (K,) multiplies the
+    sum; residual (N, K, OH, OW) is added before the activation.
     """
     x, w = f64(x), f64(w)
     win = Window(x.shape[2:], w.shape[2:], stride, padding, dilation)
@@ -22,9 +26,11 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, activatio
         ],
         axis=1,
     )
+    if scale is not None:
+        y = y * f64(scale)[:, None, None]
     if b is not None:
         y = y + f64(b)[:, None, None]
-    return EPILOGUES[activation](y)
+    return EPILOGUES[activation](y if residual is None else y + f64(residual))
 
 
 def conv2d_backward(
