@@ -9,6 +9,10 @@ Three levels, each usable alone:
 
 from importlib import import_module as _import_module
 
+# Here, and not only where it is needed: imported from deep within other imports, NumPy's own calls
+# cross a chunk of the interpreter's stack thousands of times, which CPython 3.11 then maps anew.
+import numpy as _numpy  # noqa: F401
+
 from . import kernels
 from ._version import __version__ as __version__
 from .autograd import (
