@@ -4,6 +4,8 @@
   images of shape (N, C, H, W) and int64 labels (N,).
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
+* `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
+  a long sequence in batches that follow one another.
 """
 
 from .dataset import ArrayDataset, stratified_split
@@ -13,10 +15,16 @@ from .idx import read_idx
 from .images import random_shift, read_image, resize_images
 from .loader import DataLoader, default_collate
 from .mnist import load_mnist
+from .streams import StreamLoader
+from .text import Poem, read_poems, read_text, split_text
+from .vocabulary import Vocabulary
 
 __all__ = [
     "ArrayDataset",
     "DataLoader",
+    "Poem",
+    "StreamLoader",
+    "Vocabulary",
     "default_collate",
     "load_digits",
     "load_folder",
@@ -24,6 +32,9 @@ __all__ = [
     "random_shift",
     "read_idx",
     "read_image",
+    "read_poems",
+    "read_text",
     "resize_images",
+    "split_text",
     "stratified_split",
 ]
