@@ -47,7 +47,7 @@ def sweep(sinks, gradients, retain_graph=False, wanted=()):
             if sink is None or gradient is None:
                 continue
             if sink in totals:
-                totals[sink] = kernels.add(totals[sink], gradient)
+                totals[sink] = _plus(totals[sink], gradient)
             else:
                 totals[sink] = gradient
                 if sink.__class__ is Node:
@@ -64,6 +64,15 @@ def sweep(sinks, gradients, retain_graph=False, wanted=()):
         arrivals = zip(node.inputs, node.backward(dy), strict=True)
         if not retain_graph:
             node.inputs = node.backward = None
+
+
+def _plus(a, b):
+    """The sum of two gradients. That of a node with several outputs (`record_together`) is a tuple
+    of theirs, None where none has arrived."""
+    if a.__class__ is not tuple:
+        return kernels.add(a, b)
+    pairs = zip(a, b, strict=True)
+    return tuple(y if x is None else x if y is None else kernels.add(x, y) for x, y in pairs)
 
 
 def _take(totals, sink, like):

@@ -199,6 +199,20 @@ def record(out, parents, backward):
     return tensor
 
 
+def record_together(outs, parents, backward):
+    """`record` for arrays that are computed together: -> a tuple of Tensors, one around each.
+
+    backward(*dys): as in `record`, with a gradient for each of `outs`, None where none arrived.
+    """
+    joint = record(outs, parents, lambda dys: backward(*dys))  # its gradient: a tuple, see tape.py
+    nothing = (None,) * (len(outs) - 1)
+
+    def part(i, out):
+        return record(out, (joint,), lambda dy: ((*nothing[:i], dy, *nothing[i:]),))
+
+    return tuple(part(i, out) for i, out in enumerate(outs))
+
+
 def as_tensor(x, like=None):
     """x itself if it is a Tensor, else a constant around it; like=: a Tensor whose float dtype
     plain numbers and arrays are cast to."""
