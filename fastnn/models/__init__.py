@@ -4,12 +4,15 @@
 model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn predict``.
 ``FAMILIES`` has the same models by family. Where torchvision has the model, its names, defaults
 and state_dict keys are torchvision's.
+
+``TEXT_MODELS[name]`` is (constructor, recipe) of a model of text; its recipe is a `TextRecipe`.
 """
 
 from . import alexnet as _alexnet
+from . import char_rnn, lenet5, lenet5_1998, resnet, resnet_cifar, vgg
 from . import googlenet as _googlenet
-from . import lenet5, lenet5_1998, resnet, resnet_cifar, vgg
 from .alexnet import AlexNet, alexnet
+from .char_rnn import CharRNN, load_char_rnn, write
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
 from .lenet5_1998 import LeNet5_1998
@@ -48,12 +51,13 @@ FAMILIES = {
     "ResNet for small pictures": resnet_cifar.MODELS,
 }
 MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.items()}
+TEXT_MODELS = char_rnn.MODELS
 
 __all__ = [
-    "FAMILIES", "MODELS", "VGG", "AlexNet", "CifarResNet", "Defaults", "GoogLeNet",
-    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Preparation", "Recipe", "ResNet", "alexnet",
-    "googlenet", "googlenet_loss", "plain18", "plain20", "plain32", "plain34", "plain44",
-    "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56",
-    "resnet101", "resnet110", "resnet152", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16",
-    "vgg16_bn", "vgg19", "vgg19_bn",
+    "FAMILIES", "MODELS", "TEXT_MODELS", "VGG", "AlexNet", "CharRNN", "CifarResNet", "Defaults",
+    "GoogLeNet", "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Preparation", "Recipe", "ResNet",
+    "alexnet", "googlenet", "googlenet_loss", "load_char_rnn", "plain18", "plain20", "plain32",
+    "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44",
+    "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "vgg11", "vgg11_bn", "vgg13",
+    "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "write",
 ]  # fmt: skip

@@ -12,16 +12,22 @@ from .metrics import RunningMeans, resolve_loss, resolve_metrics
 
 
 @contextmanager
-def inference(model):
-    """Evaluation mode and no tape inside; afterwards every module is in the mode it was in."""
+def evaluation_mode(model):
+    """Evaluation mode inside; afterwards every module is in the mode it was in."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        with no_grad():
-            yield
+        yield
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def inference(model):
+    """Evaluation mode and no tape inside."""
+    with evaluation_mode(model), no_grad():
+        yield
 
 
 class Forward:

@@ -47,7 +47,7 @@ class Run:
         self.batches = len(loader)
         self.batch_size = getattr(loader, "batch_size", None)
         self.train_seconds = 0.0
-        self.sample_name = "samples"
+        self.sample_name = "steps" if stateful else "samples"
         self.logs = {}
         self.stop = self.completed = False
 
@@ -105,7 +105,7 @@ class Run:
         if self.grad_clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.grad_clip)
         self.optimizer.step()
-        if not self.samples and len(inputs[0].shape) == 4:
+        if not self.samples and len(inputs[0].shape) == 4 and not self.forward.stateful:
             self.sample_name = "images"
         means.add(row, self.forward.samples(target))
         self.samples = means.count
