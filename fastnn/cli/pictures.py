@@ -103,7 +103,9 @@ def predict(arguments):
     if "state" in metadata:
         raise ValueError(f"{arguments.checkpoint} is a training state: name best.safetensors")
     if metadata.get("model") not in MODELS:
-        raise ValueError(f"{arguments.checkpoint} is no model that `fastnn train` wrote")
+        raise ValueError(
+            f"{arguments.checkpoint} is no model of pictures that `fastnn train` wrote"
+        )
     classes = json.loads(metadata["classes"])
     preparation = Preparation.from_json(metadata["preparation"])
     build, _ = MODELS[metadata["model"]]

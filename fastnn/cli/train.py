@@ -30,7 +30,8 @@ def train(arguments):
         fastnn.set_num_threads(arguments.threads)
     job = _job(arguments)
     files = Files(arguments.out or os.path.join("runs", f"{arguments.model}-{job.name}"))
-    options = _options(arguments, job, files)
+    saved = _saved(arguments, job, files)
+    options = _options(arguments, job, saved)
     job.load(options)
     threads = fastnn.get_num_threads()
     print(
@@ -40,7 +41,7 @@ def train(arguments):
     )
     fastnn.manual_seed(options["seed"])
     model = job.model(options)
-    history = _fit(arguments, job, options, files, model)
+    history = _fit(arguments, job, options, files, model, saved)
     history.save(files.history)
     _report(job, files, model, history)
     return 0
@@ -73,25 +74,32 @@ class Files:
                 os.remove(path)
 
 
-def _options(arguments, job, files):
-    """epochs, batch_size, ...: as given, else the job's; resuming: the run's own."""
+def _saved(arguments, job, files):
+    """The metadata of the run to resume, or None."""
     from .. import checkpoint
 
-    given = {name: getattr(arguments, name) for name in _OPTIONS}
-    given = {name: value for name, value in given.items() if value is not None}
-    defaults = {**job.defaults, "seed": 0}
-    for name in given:
-        if name not in defaults:
-            raise ValueError(f"{_flag(name)}: {arguments.model} has no such option")
     if not arguments.resume:
-        return {**defaults, **given}
+        return None
     if not os.path.exists(files.last):
         raise ValueError(f"--resume: there is no {files.last}; has an epoch been completed?")
     _, metadata = checkpoint.load(files.last, with_metadata=True)
     started = (metadata.get("model"), metadata.get("data"))
     if started != (arguments.model, job.data):
         raise ValueError(f"--resume: {files.last} is a run of {started[0]} on {started[1]}")
-    options = json.loads(metadata["options"])
+    return metadata
+
+
+def _options(arguments, job, saved):
+    """epochs, batch_size, ...: as given, else the job's; resuming: the run's own."""
+    given = {name: getattr(arguments, name) for name in _OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    defaults = {**job.defaults, "seed": 0}
+    for name in given:
+        if name not in defaults:
+            raise ValueError(f"{_flag(name)}: {arguments.model} has no such option")
+    if saved is None:
+        return {**defaults, **given}
+    options = json.loads(saved["options"])
     for name, value in given.items():
         if value != options[name]:
             raise ValueError(
@@ -105,16 +113,19 @@ def _flag(name):
     return f"--{name.replace('_', '-')}"
 
 
-def _fit(arguments, job, options, files, model):
+def _fit(arguments, job, options, files, model, saved):
     from .. import __version__
     from ..training import ModelCheckpoint, TrainingInterrupted, fit
 
-    os.makedirs(files.out, exist_ok=True)
-    if not arguments.resume:
+    own = job.metadata(model)
+    if saved is None:
+        os.makedirs(files.out, exist_ok=True)
         files.clear()
+    elif any(saved.get(name) != value for name, value in own.items()):
+        raise ValueError(f"--resume: {job.data} has changed since the run was started")
     metadata = {
         "model": arguments.model,
-        **job.metadata(model),
+        **own,
         "data": job.data,
         "options": json.dumps(options),
         "fastnn": __version__,
