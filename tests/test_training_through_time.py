@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from process_memory import MIB, needs_proc, resident
 from reference.char_rnn import char_rnn
 
 from fastnn import Tensor, cat, data, manual_seed, nn, optim
@@ -170,3 +171,30 @@ def test_clip_by_value_bounds_each_element(text):
     assert max(moved) == pytest.approx(1e-3) and min(moved) > 1e-4
     with pytest.raises(ValueError, match="grad_clip_value must be a number > 0 or None, got 0"):
         train(text, model, grad_clip_value=0)
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+@needs_proc
+def test_memory_does_not_depend_on_the_texts_length():
+    """Backpropagation through all of the longer text would keep the gates of its 6,000 steps, some
+    60 MiB."""
+    manual_seed(0)
+    embedding, lstm, linear = nn.Embedding(V, 32), nn.LSTM(32, 64), nn.Linear(64, V)
+    parameters = [*embedding.parameters(), *lstm.parameters(), *linear.parameters()]
+    optimizer = optim.SGD(parameters, lr=0.01)
+
+    def read(length):
+        """Train along a text; the most memory that the process had meanwhile."""
+        state, most = None, 0
+        for x, y in data.StreamLoader(np.arange(length) % V, 8, 20):
+            output, state = lstm(embedding(x), detach_state(state))
+            optimizer.zero_grad()
+            loss_of(linear(output).reshape(-1, V), y).backward()
+            optimizer.step()
+            most = max(most, resident())
+        return most
+
+    short = read(8 * 200)
+    assert read(8 * 6000) - short < 8 * MIB
