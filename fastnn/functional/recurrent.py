@@ -55,7 +55,7 @@ def lstm(
     """
     options = dict(coupled=coupled, lengths=lengths, reverse=reverse)
     arguments = _arguments(
-        input, weight_ih, _pair("lstm", hx), weight_hh, bias_ih, bias_hh, peephole
+        input, weight_ih, pair("lstm", hx), weight_hh, bias_ih, bias_hh, peephole
     )
     if weight_hr is not None:
         return _projected(*arguments, as_tensor(weight_hr, arguments[3]), options)
@@ -97,7 +97,7 @@ def lstm_cell(
 ):  # fmt: skip
     """One step of `lstm`: input (N, D) or integers (N,), hx (h, c), each (N, U) -> the new (h, c),
     each (N, U)."""
-    hx = _pair("lstm_cell", hx)
+    hx = pair("lstm_cell", hx)
     arguments = _arguments(input, weight_ih, hx, weight_hh, bias_ih, bias_hh, peephole)
     step = kernels.lstm_step, kernels.lstm_step_backward
     return _record(*step, arguments, dict(coupled=coupled))
@@ -164,7 +164,7 @@ def _tensors(like, values):
     return [None if v is None else as_tensor(v, like) for v in values]
 
 
-def _pair(op, hx):
+def pair(op, hx):
     if hx is None:
         return None, None
     if not isinstance(hx, (tuple, list)) or len(hx) != 2:

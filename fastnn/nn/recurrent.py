@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import functional as F
 from ..autograd import as_tensor, cat, stack
-from ..functional.recurrent import inputs
+from ..functional.recurrent import inputs, pair
 from . import init
 from .module import Module, Parameter
 
@@ -69,12 +69,7 @@ class _Recurrent(Module):
         """hx, one state or a pair, as a list of Tensors, after a check of their shapes; or None."""
         if hx is None:
             return None
-        given = [hx]
-        if self.states == 2:
-            if not isinstance(hx, (tuple, list)) or len(hx) != 2:
-                got = f"{len(hx)} items" if isinstance(hx, (tuple, list)) else type(hx).__name__
-                raise TypeError(f"{self._name}: hx must be a pair (h, c) or None, got {got}")
-            given = hx
+        given = pair(self._name, hx) if self.states == 2 else [hx]
         given = [as_tensor(s, next(self.parameters())) for s in given]
         for name, state, shape in zip("hc", given, shapes, strict=False):
             if state.data.shape != shape:
@@ -323,7 +318,8 @@ class _Cell(_Recurrent):
 
 class RNNCell(_Cell):
     """A step of RNN: input (N, input_size), (input_size,), or integers without the last axis; hx
-    (N, hidden_size), None: zero -> the new h. Parameters weight_ih, weight_hh, bias_ih, bias_hh, as of RNN."""
+    (N, hidden_size), None: zero -> the new h. Parameters weight_ih, weight_hh, bias_ih, bias_hh, as
+    of RNN."""
 
     function = staticmethod(F.rnn_cell)
     further = (("nonlinearity", "tanh"),)
@@ -341,8 +337,8 @@ class RNNCell(_Cell):
 
 class LSTMCell(_Cell):
     """A step of LSTM: input as of RNNCell, hx (h, c), each (N, hidden_size), None: zero -> the new
-    (h, c). Parameters weight_ih, weight_hh, bias_ih, bias_hh and, where
-    peephole, weight_ch, as of LSTM."""
+    (h, c). Parameters weight_ih, weight_hh, bias_ih, bias_hh and, where peephole, weight_ch, as of
+    LSTM."""
 
     states = 2
     function = staticmethod(F.lstm_cell)
@@ -367,7 +363,8 @@ class LSTMCell(_Cell):
 
 
 class GRUCell(_Cell):
-    """A step of GRU: input as of RNNCell, hx (N, hidden_size), None: zero -> the new h. Parameters weight_ih, weight_hh, bias_ih, bias_hh, as of GRU."""
+    """A step of GRU: input as of RNNCell, hx (N, hidden_size), None: zero -> the new h. Parameters
+    weight_ih, weight_hh, bias_ih, bias_hh, as of GRU."""
 
     gates = 3
     function = staticmethod(F.gru_cell)
