@@ -76,9 +76,10 @@ def test_a_stack_is_its_layers(kind, options, lengths):
                     weight_hr=state.get("weight_hr" + suffix),
                 )  # fmt: skip
             first = [s[len(expected)] for s in parts(hx)]
+            weights = [state[name + suffix] for name in names]
             out, states = function(
-                x, first if kind is nn.LSTM else first[0], *(state[n + suffix] for n in names), **own,
-                lengths=lengths, reverse=bool(reverse),
+                x, first if kind is nn.LSTM else first[0], *weights, **own, lengths=lengths,
+                reverse=bool(reverse),
             )  # fmt: skip
             ys.append(out.data)
             expected.append(parts(states))
@@ -97,7 +98,8 @@ def test_gradients_of_inputs_states_and_parameters(kind, options):
     hx = [Tensor(s, requires_grad=True) for s in parts(first_states(layer, (2,)))]
     given = tuple(hx) if layer.states == 2 else hx[0]
     inputs = [x, *hx, *layer.parameters()]
-    assert gradcheck(lambda *_: flat(layer(x, given, lengths=[2, 3])), inputs)
+    weights = draw(flat(layer(x, given)).size)
+    assert gradcheck(lambda *_: (flat(layer(x, given, lengths=[2, 3])) * weights).sum(), inputs)
 
 
 @every_kind
