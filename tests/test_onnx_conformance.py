@@ -44,8 +44,9 @@ def test_recurrent_layers(operator, gates, attributes, direction):
 
     directions, units = 1 + (direction == "bidirectional"), 4
     shapes = {
-        "X": (5, 2, 3), "W": (directions, gates * units, 3), "R": (directions, gates * units, units),
-        "B": (directions, 2 * gates * units), "": (), "H": (directions, 2, units),
+        "X": (5, 2, 3), "W": (directions, gates * units, 3),
+        "R": (directions, gates * units, units), "B": (directions, 2 * gates * units), "": (),
+        "H": (directions, 2, units),
     }  # fmt: skip
     if operator == "LSTM":
         shapes |= {"C": (directions, 2, units), "P": (directions, 3 * units)}

@@ -1,20 +1,25 @@
 """Recurrent layers over whole sequences, one layer in one direction, and their single steps.
 
 Shapes, here and in `fastnn.kernels`: input x (T, N, D), states (N, U), output y (T, N, U), the
-steps first. A first state that is None is zero. Biases may be None. Plain numbers and arrays are
+steps first. x may also be integers (T, N) in 0..D-1, which stand for one-hot rows: their products
+are looked up. A first state that is None is zero; biases may be None. Plain arrays of floats are
 cast to weight_ih's dtype.
 
-lengths: N integers in 1..T, any order, or None: row n has lengths[n] steps; y is 0 beyond them, and
-the last state is that after the row's own last step. reverse: every row runs from its last step to
+lengths: N integers in 0..T, any order, or None: row n has lengths[n] steps; y is 0 beyond them, and
+the last state is that after the row's own last step. reverse: every row goes from its last step to
 its first; y stays in the order of time, and the last state is that after step 0.
+
+All raise TypeError for dtypes, ValueError for shapes and values that do not fit.
 """
 
 from itertools import compress
 
 import numpy as np
 
-from ..autograd import as_tensor, cat, record_together
-from ._lengths import kernels
+from .. import kernels
+from ..autograd import Tensor, as_tensor, cat, record_together
+from ..kernels._sequence import Sequence
+from .embedding import embedding
 from .linear import linear
 
 
@@ -26,12 +31,10 @@ def rnn(
     "relu" or "identity".
 
     hx (N, U); weight_ih (U, D), weight_hh (U, U), biases (U,) -> y (T, N, U), the last h (N, U).
-    Raises TypeError for dtypes, ValueError for shapes and values that do not fit.
     """
-    w = as_tensor(weight_ih)
     options = dict(nonlinearity=nonlinearity, lengths=lengths, reverse=reverse)
-    arguments = _tensors(w, input, hx, w, weight_hh, bias_ih, bias_hh)
-    return _sequence(kernels.rnn, kernels.rnn_backward, arguments, options)
+    arguments = _arguments(input, weight_ih, (hx,), weight_hh, bias_ih, bias_hh)
+    return _record(kernels.rnn, kernels.rnn_backward, arguments, options)
 
 
 def lstm(
@@ -42,36 +45,22 @@ def lstm(
     c[t] = f c[t-1] + i g, h[t] = o tanh(c[t]), y[t] = h[t]
 
     hx: (h, c), each (N, U), or None; weight_ih (4 U, D), weight_hh (4 U, U), biases (4 U,), gates
-    i, f, g, o; peephole (3, U) for i, f, o, which then see c[t-1], o c[t], or None; coupled:
-    i = 1 - f, and i's rows are left out of all of these -> y (T, N, U), the last (h, c).
-    weight_hr (P, U): h[t] = W_hr (o tanh(c[t])) is a projection (Sak et al. 2014, arXiv:1402.1128);
-    h and y are P wide then, and weight_hh (4 U, P).
-    Raises TypeError for dtypes, ValueError for shapes and values that do not fit.
+    i, f, g, o -> y (T, N, U), the last (h, c).
+
+    peephole: (3, U) for i, f, o: their a has p_i c[t-1], p_f c[t-1] and p_o c[t] too. coupled:
+    i = 1 - f, and i's rows are left out of weights, biases and peephole. weight_hr (P, U): h[t] =
+    W_hr (o tanh(c[t])), a projection; h and y are P wide then, and weight_hh (4 U, P).
+
+    Sources: see kernels.lstm; Sak, Senior and Beaufays 2014, arXiv:1402.1128 (projection).
     """
-    w = as_tensor(weight_ih)
-    h, c = _pair("lstm", hx)
     options = dict(coupled=coupled, lengths=lengths, reverse=reverse)
-    *arguments, p = _tensors(w, input, h, c, w, weight_hh, bias_ih, bias_hh, peephole)
+    arguments = _arguments(
+        input, weight_ih, pair("lstm", hx), weight_hh, bias_ih, bias_hh, peephole
+    )
     if weight_hr is not None:
-        return _projected(*arguments, p, as_tensor(weight_hr, w), options)
-    y, h, c = _sequence(kernels.lstm, kernels.lstm_backward, arguments, options, peephole=p)
-    return y, (h, c)
-
-
-def _projected(x, h, c, w_ih, w_hh, b_ih, b_hh, peephole, w_hr, options):
-    """With h[t] = W_hr m[t], m[t] = o tanh(c[t]), this is the LSTM of m whose recurrent weight is
-    W_hh W_hr; the first h, which is W_hr times no known m, is one more input of the first step."""
-    if h is not None:
-        steps, batch = x.data.shape[:2]
-        first = np.zeros(batch, int)
-        if options["reverse"]:
-            first += np.subtract(steps if options["lengths"] is None else options["lengths"], 1)
-        at_first = (np.arange(steps)[:, None] == first)[:, :, None]
-        x = cat([x, h * at_first], 2)
-        w_ih = cat([w_ih, w_hh], 1)
-    hx = None if c is None else (None, c)
-    m, (m_last, c) = lstm(x, hx, w_ih, w_hh @ w_hr, b_ih, b_hh, peephole=peephole, **options)
-    return linear(m, w_hr), (linear(m_last, w_hr), c)
+        return _projected(*arguments, as_tensor(weight_hr, arguments[3]), options)
+    y, *last = _record(kernels.lstm, kernels.lstm_backward, arguments, options)
+    return y, tuple(last)
 
 
 def gru(
@@ -84,13 +73,11 @@ def gru(
     h[t] = (1 - z) n + z h[t-1], y[t] = h[t]
 
     hx (N, U); weight_ih (3 U, D), weight_hh (3 U, U), biases (3 U,), gates r, z, n -> y (T, N, U),
-    the last h (N, U). Raises TypeError for dtypes, ValueError for shapes and values that do not
-    fit.
+    the last h (N, U). Sources: see kernels.gru.
     """
-    w = as_tensor(weight_ih)
     options = dict(reset_after=reset_after, lengths=lengths, reverse=reverse)
-    arguments = _tensors(w, input, hx, w, weight_hh, bias_ih, bias_hh)
-    return _sequence(kernels.gru, kernels.gru_backward, arguments, options)
+    arguments = _arguments(input, weight_ih, (hx,), weight_hh, bias_ih, bias_hh)
+    return _record(kernels.gru, kernels.gru_backward, arguments, options)
 
 
 # ---- single steps -------------------------------------------------------------------------------
@@ -99,39 +86,85 @@ def gru(
 def rnn_cell(
     input, hx, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, nonlinearity="tanh"
 ):  # fmt: skip
-    """One step of `rnn`: input (N, D), hx (N, U) -> h (N, U)."""
-    weights = weight_ih, weight_hh, bias_ih, bias_hh
-    return rnn(_step(weight_ih, input), hx, *weights, nonlinearity=nonlinearity)[1]
+    """One step of `rnn`: input (N, D) or integers (N,), hx (N, U) -> the new h (N, U)."""
+    arguments = _arguments(input, weight_ih, (hx,), weight_hh, bias_ih, bias_hh)
+    step = kernels.rnn_step, kernels.rnn_step_backward
+    return _record(*step, arguments, dict(nonlinearity=nonlinearity))[0]
 
 
 def lstm_cell(
     input, hx, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, peephole=None, coupled=False
 ):  # fmt: skip
-    """One step of `lstm`: input (N, D), hx (h, c), each (N, U) -> (h, c)."""
-    weights = weight_ih, weight_hh, bias_ih, bias_hh
-    return lstm(_step(weight_ih, input), hx, *weights, peephole=peephole, coupled=coupled)[1]
+    """One step of `lstm`: input (N, D) or integers (N,), hx (h, c), each (N, U) -> the new (h, c),
+    each (N, U)."""
+    hx = pair("lstm_cell", hx)
+    arguments = _arguments(input, weight_ih, hx, weight_hh, bias_ih, bias_hh, peephole)
+    step = kernels.lstm_step, kernels.lstm_step_backward
+    return _record(*step, arguments, dict(coupled=coupled))
 
 
 def gru_cell(
     input, hx, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, reset_after=True
 ):  # fmt: skip
-    """One step of `gru`: input (N, D), hx (N, U) -> h (N, U)."""
-    weights = weight_ih, weight_hh, bias_ih, bias_hh
-    return gru(_step(weight_ih, input), hx, *weights, reset_after=reset_after)[1]
+    """One step of `gru`: input (N, D) or integers (N,), hx (N, U) -> the new h (N, U)."""
+    arguments = _arguments(input, weight_ih, (hx,), weight_hh, bias_ih, bias_hh)
+    step = kernels.gru_step, kernels.gru_step_backward
+    return _record(*step, arguments, dict(reset_after=reset_after))[0]
 
 
-def _step(weight, input):
-    return as_tensor(input, as_tensor(weight)).unsqueeze(0)
+# ---- a projection -------------------------------------------------------------------------------
+
+
+def _projected(x, h, c, w_ih, w_hh, b_ih, b_hh, peephole, w_hr, options):
+    """With h[t] = W_hr m[t], m[t] = o tanh(c[t]), this is the LSTM of m whose recurrent weight is
+    W_hh W_hr. The first h, which is no W_hr m, is one more input of each row's first step."""
+    if h is not None:
+        steps, batch = x.data.shape[:2]
+        lengths = options["lengths"]
+        Sequence("lstm", (steps, batch), lengths)  # raises for lengths that do not fit
+        ends = np.asarray(steps if lengths is None else lengths)
+        first = ends - 1 if options["reverse"] else 0
+        if x.data.dtype.kind in "iu":
+            x = embedding(x, np.eye(w_ih.data.shape[1], dtype=h.data.dtype))
+        x = cat([x, _rows_where(np.arange(steps)[:, None] == first, h)], 2)
+        w_ih = cat([w_ih, w_hh], 1)
+    m, (last, c) = lstm(
+        x, None if c is None else (None, c), w_ih, w_hh @ w_hr, b_ih, b_hh, peephole=peephole,
+        **options,
+    )  # fmt: skip
+    last = linear(last, w_hr)
+    if h is not None and np.any(ends == 0):
+        last = last + _rows_where(ends == 0, h)
+    return linear(m, w_hr), (last, c)
+
+
+def _rows_where(condition, h):
+    """h's row n where the condition, which broadcasts to (..., N), is true, else zeros."""
+    batch, width = h.data.shape
+    table = cat([h, np.zeros((1, width))])
+    return embedding(np.where(condition, np.arange(batch), batch), table)
 
 
 # ---- shared -------------------------------------------------------------------------------------
 
 
-def _tensors(like, *values):
+def _arguments(input, weight_ih, states, *others):
+    """As Tensors, in the kernels' order; None stays."""
+    w = as_tensor(weight_ih)
+    return [inputs(input, w), *_tensors(w, states), w, *_tensors(w, others)]
+
+
+def inputs(input, like):
+    """As a Tensor of like's dtype, or of integers."""
+    x = input if isinstance(input, Tensor) else np.asarray(input)
+    return as_tensor(x, None if x.dtype.kind in "iu" else like)
+
+
+def _tensors(like, values):
     return [None if v is None else as_tensor(v, like) for v in values]
 
 
-def _pair(op, hx):
+def pair(op, hx):
     if hx is None:
         return None, None
     if not isinstance(hx, (tuple, list)) or len(hx) != 2:
@@ -140,21 +173,21 @@ def _pair(op, hx):
     return hx
 
 
-def _sequence(kernel, differentiate, arguments, options, **peephole):
-    """The outputs of `kernel`, without what it saved, on the tape.
+def _record(kernel, differentiate, arguments, options):
+    """The kernel's outputs, but for what it saved, on the tape.
 
-    arguments: x, the states, w_ih, w_hh, b_ih, b_hh, Tensors or None; peephole: likewise, LSTM's.
+    arguments: x, the first states, w_ih, w_hh, b_ih, b_hh and, LSTM's, peephole.
     """
     data = [None if t is None else t.data for t in arguments]
-    options = options | {k: None if t is None else t.data for k, t in peephole.items()}
+    if len(data) == 8:
+        options = options | dict(peephole=data.pop())
     *outputs, saved = kernel(*data, **options)
-    tensors = (*arguments, *peephole.values())
-    given = [t is not None for t in tensors]
-    needs = [t is not None and t.requires_grad for t in tensors]
+    given = [t is not None for t in arguments]
+    needs = [t is not None and t.requires_grad for t in arguments]
     x, w_ih, w_hh = data[0], *data[-4:-2]
 
-    def backward(*dys):  # y, and the last states
+    def backward(*dys):  # y and the last states, or a step's new states
         gradients = differentiate(*dys, x, w_ih, w_hh, saved, **options, needs=needs)
         return compress(gradients, given)
 
-    return record_together(tuple(outputs), tuple(compress(tensors, given)), backward)
+    return record_together(tuple(outputs), tuple(compress(arguments, given)), backward)

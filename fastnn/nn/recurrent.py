@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import functional as F
 from ..autograd import as_tensor, cat, stack
+from ..functional.recurrent import inputs, pair
 from . import init
 from .module import Module, Parameter
 
@@ -49,25 +50,26 @@ class _Recurrent(Module):
             init.uniform_(parameter, -bound, bound)
 
     def _input(self, input, dims):
-        """The input as a Tensor, after a check of its shape; dims: without a batch, and with."""
-        x = as_tensor(input, next(self.parameters()))
-        if x.data.ndim not in dims or x.data.shape[-1] != self.input_size:
+        """-> the input as a Tensor, and whether it has a batch, as with `dims` dimensions it has;
+        integers, which stand for one-hot rows, have one less."""
+        x = inputs(input, next(self.parameters()))
+        shape = x.data.shape
+        one_hot = x.data.dtype.kind in "iu"
+        if len(shape) + one_hot not in (dims - 1, dims) or not (
+            one_hot or shape[-1] == self.input_size
+        ):
             raise ValueError(
-                f"{self._name}: input must have {dims[0]} or {dims[1]} dimensions, the last of "
-                f"size {self.input_size}, got shape {x.data.shape}"
+                f"{self._name}: input must have {dims - 1} or {dims} dimensions, the last of size "
+                f"{self.input_size}, or be integers without the last, got "
+                f"{'integers of ' * one_hot}shape {shape}"
             )
-        return x
+        return x, len(shape) + one_hot == dims
 
     def _first(self, hx, shapes):
         """hx, one state or a pair, as a list of Tensors, after a check of their shapes; or None."""
         if hx is None:
             return None
-        given = [hx]
-        if self.states == 2:
-            if not isinstance(hx, (tuple, list)) or len(hx) != 2:
-                got = f"{len(hx)} items" if isinstance(hx, (tuple, list)) else type(hx).__name__
-                raise TypeError(f"{self._name}: hx must be a pair (h, c) or None, got {got}")
-            given = hx
+        given = pair(self._name, hx) if self.states == 2 else [hx]
         given = [as_tensor(s, next(self.parameters())) for s in given]
         for name, state, shape in zip("hc", given, shapes, strict=False):
             if state.data.shape != shape:
@@ -121,8 +123,7 @@ class _Layers(_Recurrent):
         self.reset_parameters()
 
     def forward(self, input, hx=None, lengths=None):
-        x = self._input(input, (2, 3))
-        batched = x.data.ndim == 3
+        x, batched = self._input(input, 3)
         if not batched:
             if lengths is not None:
                 raise ValueError(f"{self._name}: lengths need a batch, got input {x.data.shape}")
@@ -184,13 +185,14 @@ class RNN(_Layers):
     """h[t] = act(W_ih x[t] + b_ih + W_hh h[t-1] + b_hh), in `num_layers` layers, each on the h of
     the one below.
 
-    input (T, N, input_size), (N, T, input_size) where batch_first, or (T, input_size); hx (layers *
-    directions, N, hidden_size), None: zero -> output (T, N, directions * hidden_size), the
-    uppermost layer's h, and h_n like hx. nonlinearity: "tanh", "relu" or "identity". dropout: of
-    the h between layers, in training. bidirectional: every layer has a second RNN, which runs from
-    the last step to the first, and its h follow the first one's.
+    input (T, N, input_size), (N, T, input_size) where batch_first, or (T, input_size), or integers
+    without the last axis, which stand for one-hot rows; hx (layers * directions, N, hidden_size),
+    None: zero -> output (T, N, directions * hidden_size), the uppermost layer's h, and h_n like hx.
+    nonlinearity: "tanh", "relu" or "identity". dropout: of the h between layers, in training.
+    bidirectional: every layer has a second RNN, which goes from the last step to the first, and its
+    h follow the first one's.
 
-    lengths: N integers in 1..T, any order; row n has lengths[n] steps. output is 0 beyond, and h_n
+    lengths: N integers in 0..T, any order; row n has lengths[n] steps. output is 0 beyond, and h_n
     is that after each row's own last step: what torch gives for a packed sequence.
 
     Parameters of layer k (and of its second RNN, "_reverse" appended): weight_ih_lk (U, D),
@@ -295,9 +297,9 @@ class _Cell(_Recurrent):
         self.reset_parameters()
 
     def forward(self, input, hx=None):
-        x = self._input(input, (1, 2))
-        batched = x.data.ndim == 2
-        first = self._first(hx, [(*x.data.shape[:-1], self.hidden_size)] * self.states)
+        x, batched = self._input(input, 2)
+        batch = x.data.shape[:1] if batched else ()
+        first = self._first(hx, [(*batch, self.hidden_size)] * self.states)
         if not batched:
             x = x.unsqueeze(0)
             first = first and [s.unsqueeze(0) for s in first]
@@ -315,8 +317,9 @@ class _Cell(_Recurrent):
 
 
 class RNNCell(_Cell):
-    """A step of RNN: input (N, input_size) or (input_size,), hx (N, hidden_size), None: zero -> the
-    new h. Parameters weight_ih, weight_hh, bias_ih, bias_hh, as of RNN."""
+    """A step of RNN: input (N, input_size), (input_size,), or integers without the last axis; hx
+    (N, hidden_size), None: zero -> the new h. Parameters weight_ih, weight_hh, bias_ih, bias_hh, as
+    of RNN."""
 
     function = staticmethod(F.rnn_cell)
     further = (("nonlinearity", "tanh"),)
@@ -333,9 +336,9 @@ class RNNCell(_Cell):
 
 
 class LSTMCell(_Cell):
-    """A step of LSTM: input (N, input_size) or (input_size,), hx (h, c), each (N, hidden_size),
-    None: zero -> the new (h, c). Parameters weight_ih, weight_hh, bias_ih, bias_hh and, where
-    peephole, weight_ch, as of LSTM."""
+    """A step of LSTM: input as of RNNCell, hx (h, c), each (N, hidden_size), None: zero -> the new
+    (h, c). Parameters weight_ih, weight_hh, bias_ih, bias_hh and, where peephole, weight_ch, as of
+    LSTM."""
 
     states = 2
     function = staticmethod(F.lstm_cell)
@@ -360,8 +363,8 @@ class LSTMCell(_Cell):
 
 
 class GRUCell(_Cell):
-    """A step of GRU: input (N, input_size) or (input_size,), hx (N, hidden_size), None: zero -> the
-    new h. Parameters weight_ih, weight_hh, bias_ih, bias_hh, as of GRU."""
+    """A step of GRU: input as of RNNCell, hx (N, hidden_size), None: zero -> the new h. Parameters
+    weight_ih, weight_hh, bias_ih, bias_hh, as of GRU."""
 
     gates = 3
     function = staticmethod(F.gru_cell)

@@ -38,7 +38,7 @@ def _norm_flops(layer, x, y):
 
 def _recurrent_flops(layer, x, y):  # every weight once a step
     weights = (p for name, p in layer.named_parameters() if name.startswith("weight_"))
-    return 2 * prod(x[:-1]) * sum(w.data.size for w in weights)
+    return 2 * prod(y[:-1]) * sum(w.data.size for w in weights)
 
 
 def _no_flops(layer, x, y):
