@@ -78,7 +78,9 @@ def _plus(a, b):
 def _take(totals, sink, like):
     """The gradient of `sink` as an array that nobody else holds: copied only where it must be."""
     # Two references: the dict's, and the argument itself. A view would show in its base.
-    if getrefcount(totals[sink]) == 2 and not isinstance(totals[sink].base, np.ndarray):
+    # What is no array (functional/_lookup.py) becomes one.
+    base = getattr(totals[sink], "base", like)
+    if getrefcount(totals[sink]) == 2 and not isinstance(base, np.ndarray):
         return totals[sink]
     own = np.empty_like(like)
     own[...] = totals[sink]
