@@ -66,6 +66,16 @@ def test_rows_that_are_used_elsewhere_too():
     assert_same(results("gru", {}, None, use), results("gru", {}, place_by_place, use))
 
 
+def test_rows_under_two_layers():
+    def use(x, y):
+        return (y * y).sum() + (call("gru", reverse=True)(x, *arrays_of("gru")[1:]) ** 3).sum()
+
+    def use_dense(x, y):
+        return use(place_by_place(x), y)
+
+    assert_same(results("gru", {}, None, use), results("gru", {}, place_by_place, use_dense))
+
+
 def test_only_some_gradients_are_wanted():
     """A fixed table, or fixed weights: the others' gradients are the same."""
     arrays = arrays_of("lstm")[1:]

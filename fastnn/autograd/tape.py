@@ -68,8 +68,11 @@ def sweep(sinks, gradients, retain_graph=False, wanted=()):
 
 def _plus(a, b):
     """The sum of two gradients. That of a node with several outputs (`record_together`) is a tuple
-    of theirs, None where none has arrived."""
+    of theirs, None where none has arrived; that of looked-up rows may know how to add its like
+    (functional/_lookup.py)."""
     if a.__class__ is not tuple:
+        if a.__class__ is b.__class__ is not np.ndarray:
+            return a + b
         return kernels.add(a, b)
     pairs = zip(a, b, strict=True)
     return tuple(y if x is None else x if y is None else kernels.add(x, y) for x, y in pairs)
