@@ -27,7 +27,8 @@ from .memory cimport Block, block
 from .pack cimport pack_panel, pack_panels
 from .threads cimport threads_for
 from .tile cimport (
-    TILE_ROWS, ceil_div, padded_columns, panel_width, tile_run, tile_t, wide_panel,
+    TILE_ROWS, ceil_div, k_blocks, k_most, packed_rows, padded_columns, panel_width, tile_run,
+    tile_t, wide_panel,
 )
 
 cnp.import_array()
@@ -76,8 +77,9 @@ cdef struct Product:          # `gates` products: sums (rows, U) = a (rows, k) w
     int gates
     const char *weights       # packed: a gate's panels one after the other
     const char *a             # row 0 of the batch
-    Py_ssize_t lda, k
-    Py_ssize_t spans          # a's row: so many runs of k / spans numbers
+    Py_ssize_t lda
+    int spans                 # a's row: so many runs
+    Py_ssize_t length         # of so many numbers: k = spans * length
     Py_ssize_t span[MAX_SPANS]
 
 cdef struct Sweep:
@@ -89,8 +91,11 @@ cdef struct Sweep:
     Py_ssize_t tiles          # of the batch
     Py_ssize_t groups         # of tiles: g, g + groups, ... go through time together
     Py_ssize_t gates          # products that a unit needs at once, at most
+    Py_ssize_t kc             # of an inner dimension that is multiplied at once, at most
+    Py_ssize_t slots          # panels whose sums are kept: 1, or all, to be added to block by block
     const char *weights       # all packed
-    char *sums                # (tiles, TILE_ROWS, gates, wide)
+    char *rows                # (tiles, kc, packed_rows): the packed rows that are multiplied
+    char *sums                # (tiles, slots, TILE_ROWS, gates, wide)
 
 
 cdef void pack_weights(const floating *w, Py_ssize_t k_stride, Py_ssize_t stride, Py_ssize_t k,
@@ -128,8 +133,13 @@ cdef inline Py_ssize_t tile_begin(const Sweep *w, Py_ssize_t tile) noexcept nogi
     return tile * w.N // w.tiles
 
 
-cdef inline char *sums_of(const Sweep *w, Py_ssize_t tile) noexcept nogil:
-    return w.sums + tile * TILE_ROWS * w.gates * wide_panel(w.itemsize) * w.itemsize
+cdef inline char *sums_of(const Sweep *w, Py_ssize_t tile, Py_ssize_t panel) noexcept nogil:
+    cdef Py_ssize_t slot = tile * w.slots + (panel if w.slots > 1 else 0)
+    return w.sums + slot * TILE_ROWS * w.gates * wide_panel(w.itemsize) * w.itemsize
+
+
+cdef inline char *rows_of(const Sweep *w, Py_ssize_t tile) noexcept nogil:
+    return w.rows + tile * w.kc * packed_rows(w.itemsize) * w.itemsize
 
 
 cdef inline Py_ssize_t rows_at(const Sweep *w, Py_ssize_t t) noexcept nogil:
@@ -142,41 +152,58 @@ cdef inline Py_ssize_t state_before(const Sweep *w, Py_ssize_t t) noexcept nogil
     return w.N + w.at[t - 1] if t > 0 else 0
 
 
-cdef void multiply(const Sweep *w, Product *x, Py_ssize_t group, Py_ssize_t rows, Py_ssize_t unit,
-                   Py_ssize_t width) noexcept nogil:
-    """The group's tiles, as far as they lie in the first `rows`, times the panels of `width` units
-    from `unit` on."""
-    cdef Py_ssize_t wide = wide_panel(w.itemsize), size = w.itemsize
-    cdef Py_ssize_t matrix = padded_columns(w.s.U, size) * x.k
+cdef void pack_rows(const Sweep *w, const Product *x, Py_ssize_t group, Py_ssize_t rows,
+                    Py_ssize_t p0, Py_ssize_t p1) noexcept nogil:
+    """[p0, p1) of the inner dimension, of the group's tiles as far as they lie in the first `rows`:
+    neighbours at every step, which costs a tile less than to find its rows each time."""
+    cdef Py_ssize_t size = w.itemsize, height = packed_rows(size), i = group, q, row0, n, begin, end
+    cdef const char *a
+    cdef char *out
+    while i < w.tiles and tile_begin(w, i) < rows:
+        row0 = tile_begin(w, i)
+        n = min(rows, tile_begin(w, i + 1)) - row0
+        for q in range(x.spans):
+            begin, end = max(p0, q * x.length), min(p1, (q + 1) * x.length)
+            if begin >= end:
+                continue
+            a = x.a + (row0 * x.lda + x.span[q] + begin - q * x.length) * size
+            out = rows_of(w, i) + (begin - p0) * height * size
+            if size == sizeof(float):
+                pack_panel(<const float *>a, 1, x.lda, end - begin, n, height, <float *>out)
+            else:
+                pack_panel(<const double *>a, 1, x.lda, end - begin, n, height, <double *>out)
+        i += w.groups
+
+
+cdef void multiply(const Sweep *w, const Product *x, Py_ssize_t group, Py_ssize_t rows,
+                   Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t panel) noexcept nogil:
+    """The packed rows times each gate's panel; p0 > 0: added to the sums before."""
+    cdef Py_ssize_t wide = wide_panel(w.itemsize), size = w.itemsize, unit = panel * wide
+    cdef Py_ssize_t width = panel_width(min(wide, w.s.U - unit), size)
+    cdef Py_ssize_t k = x.spans * x.length, matrix = padded_columns(w.s.U, size) * k
     cdef Py_ssize_t row[TILE_ROWS]
     cdef Py_ssize_t sum_row[TILE_ROWS]
-    cdef Py_ssize_t weight_span[MAX_SPANS]
-    cdef Py_ssize_t i, gate, row0
+    cdef Py_ssize_t zero = 0, i, gate
     cdef tile_t tile
-    tile.row = row
-    tile.span = x.span
-    tile.spans = x.spans
-    tile.length = x.k // x.spans
-    tile.a_step = 1
-    tile.b_span = weight_span
-    tile.b_step = width
-    tile.init = NULL
-    tile.init_row = NULL
-    tile.c_row = sum_row
-    tile.columns = width
     for i in range(TILE_ROWS):
-        row[i] = i * x.lda
+        row[i] = i
         sum_row[i] = i * w.gates * wide
-    for i in range(x.spans):
-        weight_span[i] = i * tile.length * width
+    tile.row = row
+    tile.span = tile.b_span = &zero
+    tile.spans = 1
+    tile.length = p1 - p0
+    tile.a_step = packed_rows(size)
+    tile.b_step = width
+    tile.init_row = tile.c_row = sum_row
+    tile.columns = width
     for gate in range(x.gates):
-        tile.b = x.weights + (gate * matrix + unit * x.k) * size
+        tile.b = x.weights + (gate * matrix + unit * k + p0 * width) * size
         i = group
         while i < w.tiles and tile_begin(w, i) < rows:
-            row0 = tile_begin(w, i)
-            tile.a = x.a + row0 * x.lda * size
-            tile.c = sums_of(w, i) + gate * wide * size
-            tile_run(&tile, size, <int>(min(rows, tile_begin(w, i + 1)) - row0), width)
+            tile.a = rows_of(w, i)
+            tile.c = sums_of(w, i, panel) + gate * wide * size
+            tile.init = tile.c if p0 else NULL
+            tile_run(&tile, size, <int>(min(rows, tile_begin(w, i + 1)) - tile_begin(w, i)), width)
             i += w.groups
 
 
@@ -193,29 +220,34 @@ cdef inline void compute_gates(const Sweep *w, part_t *p, Py_ssize_t row, Py_ssi
         recurrent_begin(w.itemsize, &w.s, p)
 
 
-cdef void phase(const Sweep *w, Product *x, Py_ssize_t t, int which, Py_ssize_t group,
+cdef void phase(const Sweep *w, const Product *x, Py_ssize_t t, int which, Py_ssize_t group,
                 Py_ssize_t multiplied, Py_ssize_t rows) noexcept nogil:
     """One step's product for the first `multiplied` rows of the batch, then the gates of the first
     `rows`; t -1: of the first state. Of those rows, what belongs to the group."""
     cdef Py_ssize_t wide = wide_panel(w.itemsize), panel, i, row0, row1, middle
+    cdef Py_ssize_t k = x.spans * x.length, blocks = k_blocks(k, w.itemsize), q
     cdef part_t p
     p.sum_row = w.gates * wide
     p.sum_gate = wide
     p.at = w.at[max(t, 0)]
     p.before = state_before(w, t)
     p.after = state_before(w, t + 1)
-    for panel in range(ceil_div(w.s.U, wide)):
-        p.unit = panel * wide
-        p.units = min(wide, w.s.U - p.unit)
-        multiply(w, x, group, multiplied, p.unit, panel_width(p.units, w.itemsize))
-        i = group
-        while i < w.tiles and tile_begin(w, i) < rows:
-            row0 = tile_begin(w, i)
-            row1 = min(rows, tile_begin(w, i + 1))
-            middle = max(row0, min(multiplied, row1))
-            compute_gates(w, &p, row0, middle, sums_of(w, i), t, which)
-            compute_gates(w, &p, middle, row1, NULL, t, which)
-            i += w.groups
+    for q in range(blocks):
+        pack_rows(w, x, group, multiplied, q * k // blocks, (q + 1) * k // blocks)
+        for panel in range(ceil_div(w.s.U, wide)):
+            multiply(w, x, group, multiplied, q * k // blocks, (q + 1) * k // blocks, panel)
+            if q < blocks - 1:
+                continue
+            p.unit = panel * wide
+            p.units = min(wide, w.s.U - p.unit)
+            i = group
+            while i < w.tiles and tile_begin(w, i) < rows:
+                row0 = tile_begin(w, i)
+                row1 = min(rows, tile_begin(w, i + 1))
+                middle = max(row0, min(multiplied, row1))
+                compute_gates(w, &p, row0, middle, sums_of(w, i, panel), t, which)
+                compute_gates(w, &p, middle, row1, NULL, t, which)
+                i += w.groups
 
 
 cdef inline int gates_of(int cell) noexcept nogil:
@@ -231,7 +263,7 @@ cdef void step_forward(const Sweep *w, Py_ssize_t t, Py_ssize_t group) noexcept 
     x.gates = 2 if before else gates_of(w.s.cell)
     x.weights = w.weights
     x.a = <const char *>w.s.h + state_before(w, t) * U * size
-    x.lda = x.k = U
+    x.lda = x.length = U
     x.spans, x.span[0] = 1, 0
     phase(w, &x, t, 0, group, rows, rows)
     if before:  # n's product is with r h', which the first phase left after the gates
@@ -253,15 +285,15 @@ cdef void step_backward(const Sweep *w, Py_ssize_t t, Py_ssize_t group) noexcept
     x.weights = w.weights
     x.a = <const char *>w.s.dgates + w.at[t + 1] * w.s.width * size
     x.lda = w.s.width
-    x.k = (2 if before else gates_of(w.s.cell)) * U
     x.spans, x.span[0] = 1, 0
+    x.length = (2 if before else gates_of(w.s.cell)) * U
     if w.s.cell == c_GRU:  # r z q
-        x.spans, x.span[1], x.span[2] = 3, U, 3 * U
+        x.spans, x.length, x.span[1], x.span[2] = 3, U, U, 3 * U
     phase(w, &x, t, 0, group, multiplied, rows)
     if before and t >= 0:
         x.weights = w.weights + 2 * padded_columns(U, size) * U * size
         x.a = <const char *>w.s.dgates + (w.at[t] * w.s.width + 2 * U) * size
-        x.k = U
+        x.length = U
         phase(w, &x, t, 1, group, rows, rows)
 
 
@@ -283,7 +315,8 @@ cdef int run(Sweep *w, cnp.ndarray w_hh) except -1:
     cdef double row_work = <double>gates * s.U * (s.U + GATE_WORK)
     cdef Py_ssize_t slice_steps = 1 + <Py_ssize_t>(SLICE / (row_work * w.N + 1)), begin, end, i, slice
     cdef int threads = threads_for(row_work * w.at[w.T])
-    cdef Block weights = block(gates * s.U * padded_columns(s.U, size) * size), sums
+    cdef Block weights = block(gates * s.U * padded_columns(s.U, size) * size), rows, sums
+    cdef Py_ssize_t k = gates * s.U if w.backward else s.U  # the longest inner dimension
     if w.at[w.T] == 0 or s.U == 0:
         return 0
     if not w.backward:
@@ -297,11 +330,12 @@ cdef int run(Sweep *w, cnp.ndarray w_hh) except -1:
     w.weights = <const char *>weights.data
     w.gates = 1 if w.backward else gates
     w.tiles = ceil_div(w.N, TILE_ROWS)
-    if w.tiles > 1:
-        w.tiles += w.tiles % 2  # so that two threads get the same
     w.groups = ceil_div(w.tiles, min(GROUP_TILES, ceil_div(w.tiles, threads)))
-    sums = block(w.tiles * TILE_ROWS * w.gates * wide_panel(size) * size)
-    w.sums = <char *>sums.data
+    w.slots = 1 if k_blocks(k, size) == 1 else ceil_div(s.U, wide_panel(size))
+    w.kc = k_most(k, size)
+    rows = block(w.tiles * w.kc * packed_rows(size) * size)
+    sums = block(w.tiles * w.slots * TILE_ROWS * w.gates * wide_panel(size) * size)
+    w.rows, w.sums = <char *>rows.data, <char *>sums.data
     for slice in range(ceil_div(steps, slice_steps)):
         begin = slice * slice_steps
         end = min(steps, begin + slice_steps)

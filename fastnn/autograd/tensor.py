@@ -19,7 +19,8 @@ class Tensor:
     is not recorded: do so between a backward pass and the next forward one, as optimisers do.
     """
 
-    __slots__ = ("_node", "data", "grad", "requires_grad")
+    # looked_up: which rows of a table these are; unset but by functional.embedding.
+    __slots__ = ("_node", "data", "grad", "looked_up", "requires_grad")
     __array_priority__ = 1000.0  # `ndarray + Tensor` is ours
 
     def __init__(self, data, requires_grad=False):

@@ -19,6 +19,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import Tensor, as_tensor, cat, record_together
 from ..kernels._sequence import Sequence
+from ._lookup import SummedGradient, distinct
 from .embedding import embedding
 from .linear import linear
 
@@ -176,18 +177,38 @@ def pair(op, hx):
 def _record(kernel, differentiate, arguments, options):
     """The kernel's outputs, but for what it saved, on the tape.
 
-    arguments: x, the first states, w_ih, w_hh, b_ih, b_hh and, LSTM's, peephole.
+    arguments: x, the first states, w_ih, w_hh, b_ih, b_hh and, LSTM's, peephole. Where x repeats
+    rows of a table, each of them is multiplied by w_ih once, and the kernel looks up the products.
     """
     data = [None if t is None else t.data for t in arguments]
     if len(data) == 8:
         options = options | dict(peephole=data.pop())
+    at = len(data) - 4  # w_ih's place
+    x, w_ih, w_hh = data[0], data[at], data[at + 1]
+    once = distinct(arguments[0])
+    if once is not None:
+        data[0], data[at] = once.places, kernels.matmul(once.rows, w_ih.T).T
     *outputs, saved = kernel(*data, **options)
     given = [t is not None for t in arguments]
     needs = [t is not None and t.requires_grad for t in arguments]
-    x, w_ih, w_hh = data[0], *data[-4:-2]
+    products = data[at]
 
     def backward(*dys):  # y and the last states, or a step's new states
-        gradients = differentiate(*dys, x, w_ih, w_hh, saved, **options, needs=needs)
-        return compress(gradients, given)
+        def gradients(x, w_ih, needs):
+            return differentiate(*dys, x, w_ih, w_hh, saved, **options, needs=needs)
+
+        if once is None:
+            return compress(gradients(x, w_ih, needs), given)
+        # products = w_ih rows'
+        of_products = [False, *needs[1:at], needs[0] or needs[at], *needs[at + 1 :]]
+        found = list(gradients(once.places, products, of_products))
+        d = found[at]
+        if needs[0]:
+            only_x = [True] + [False] * (len(needs) - 1)
+            found[0] = SummedGradient(
+                once.numbers, kernels.matmul(d.T, w_ih), lambda: gradients(x, w_ih, only_x)[0]
+            )
+        found[at] = kernels.matmul(d, once.rows) if needs[at] else None
+        return compress(found, given)
 
     return record_together(tuple(outputs), tuple(compress(arguments, given)), backward)

@@ -329,7 +329,7 @@ def _inputs(x, w_ih, bias, gates):
     """The products of x's rows (R, D) and the bias, to the first columns of gates."""
     gates = gates[:, : w_ih.shape[0]]
     if _is_one_hot(x):
-        gates[...] = _embedding(x[:, 0], w_ih.T if bias is None else _add(w_ih.T, bias))
+        _embedding(x[:, 0], w_ih.T if bias is None else _add(w_ih.T, bias), out=gates)
     else:
         _gemm.gemm(x, w_ih.T, bias, None, gates)
 

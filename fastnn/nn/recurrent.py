@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import functional as F
 from ..autograd import as_tensor, cat, stack
+from ..functional._lookup import steps_first
 from ..functional.recurrent import inputs, pair
 from . import init
 from .module import Module, Parameter
@@ -129,7 +130,7 @@ class _Layers(_Recurrent):
                 raise ValueError(f"{self._name}: lengths need a batch, got input {x.data.shape}")
             x = x.unsqueeze(1)
         elif self.batch_first:
-            x = x.transpose(0, 1)
+            x = steps_first(x)
         count = sum(map(len, self._suffixes))
         batch = x.data.shape[1:2] if batched else ()
         widths = self.proj_size or self.hidden_size, self.hidden_size
