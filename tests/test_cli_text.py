@@ -162,7 +162,7 @@ def test_ctrl_c_then_resume_gives_the_same_bits(run):
         (["train", "charrnn", "--data", "latin.txt"], "expected a text file in UTF-8, and byte 3"),
         (["train", "charrnn", "--data", "empty.txt"], "empty.txt: the file is empty"),
         (["train", "charrnn", "--data", "tiny.txt"], "3 characters are too few"),
-        (["train", "charrnn", "--data", "short.txt"], "too short for 64 streams, which need 65"),
+        (["train", "charrnn", "--data", "short.txt"], "too short for 32 streams, which need 33"),
         (["train", "charrnn", "--data", "short.txt", "--size", "9"], "charrnn has no such option"),
         (["train", "charrnn", "--data", "short.txt", "--cell", "x"], "argument --cell: invalid"),
         (["train", "charrnn", "--dropout", "1"], "must be at least 0 and below 1, got 1"),
@@ -180,7 +180,7 @@ def test_errors_are_one_line_and_status_2(tmp_path, arguments, message):
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9 au lait")
     (tmp_path / "empty.txt").write_bytes(b"")
     (tmp_path / "tiny.txt").write_bytes(b"abc")
-    (tmp_path / "short.txt").write_bytes(b"these are not many characters, some forty")
+    (tmp_path / "short.txt").write_bytes(b"these are few characters")
     result = fastnn(*arguments, cwd=tmp_path)
     assert message in error_line(result)
     assert result.stdout == ""

@@ -59,8 +59,7 @@ def rnn(nonlinearity, weight):
 def lstm(units, forget_bias=None):
     layer = nn.LSTM(units, units, dtype=np.float64)
     if forget_bias is not None:
-        layer.bias_ih_l0.data[units : 2 * units] = forget_bias
-        layer.bias_hh_l0.data[units : 2 * units] = 0
+        nn.init.forget_gate_bias_(layer, forget_bias)
     return layer
 
 

@@ -21,7 +21,8 @@ _WIDEST = 128  # embedding, where none is given
 
 
 class CharRNN(nn.Module):
-    """Embedding -> `layers` recurrent layers of `units` -> dropout -> Linear.
+    """Embedding -> `layers` recurrent layers of `units` -> dropout -> Linear. The forget gates of an
+    LSTM begin with a bias of 1.
 
     characters  V: how many different ones there are
     cell        "lstm", "gru" or "rnn"
@@ -49,6 +50,8 @@ class CharRNN(nn.Module):
         self.embedding = nn.Embedding(characters, embedding)
         between = dropout if layers > 1 else 0.0
         self.rnn = CELLS[cell](embedding, units, layers, dropout=between)
+        if cell == "lstm":
+            nn.init.forget_gate_bias_(self.rnn)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(units, characters)
 
@@ -69,7 +72,7 @@ MODELS = {
         TextRecipe(
             title="CharRNN",
             defaults={
-                "epochs": 20, "batch_size": 64, "steps": 64, "lr": 2e-3, "clip": 1.0,
+                "epochs": 10, "batch_size": 32, "steps": 64, "lr": 2e-3, "clip": 1.0,
                 "cell": "lstm", "layers": 2, "units": 512, "dropout": 0.3, "min_count": 1,
             },
             optimizer=adam,
