@@ -21,8 +21,8 @@ _WIDEST = 128  # embedding, where none is given
 
 
 class CharRNN(nn.Module):
-    """Embedding -> `layers` recurrent layers of `units` -> dropout -> Linear. The forget gates of an
-    LSTM begin with a bias of 1.
+    """Embedding -> `layers` recurrent layers of `units` -> dropout -> Linear. The forget gates of
+    an LSTM begin with a bias of 1.
 
     characters  V: how many different ones there are
     cell        "lstm", "gru" or "rnn"
