@@ -56,6 +56,18 @@ def test_every_script_has_a_row_in_the_table_and_small_pictures():
         assert picture.stat().st_size < 150_000
 
 
+def test_every_lecture_has_a_row_with_a_command_that_is_there():
+    """| item | topic | script | data | command | seconds | measured | compare with |"""
+    rows = re.findall(r"^\| (\d+) \|(.*)\|$", (FOLDER.parent / "lectures.md").read_text(), re.M)
+    assert [int(item) for item, _ in rows] == sorted(int(item) for item, _ in rows) != []
+    for _, row in rows:
+        _, script, _, command, seconds, *measured = (cell.strip() for cell in row.split("|"))
+        path = re.fullmatch(r"\[\w+\.py\]\((.+\.py)\)", script)[1]
+        assert (FOLDER.parent / path).is_file()
+        assert re.fullmatch(rf"`python docs/{path}( --\w+( \w+)?)*`", command)
+        assert float(seconds) > 0 and len(measured) == 2 and all(measured)
+
+
 def test_every_script_is_tested():
     assert {f"test_{name}" for name in SCRIPTS} <= set(globals())
 
@@ -103,6 +115,12 @@ def test_dropout_mnist(example):
 @needs_mnist
 def test_look_inside_lenet5(example):
     assert example("look_inside_lenet5")["accuracy"] > 0.85
+
+
+def test_mcculloch_pitts(example):
+    results = example("mcculloch_pitts")
+    assert results["functions of one unit"] == 14  # all but XOR and its opposite
+    assert 0.8 < results["accuracy"] < results["baseline"]
 
 
 @needs_mnist
