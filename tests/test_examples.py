@@ -123,6 +123,13 @@ def test_mcculloch_pitts(example):
     assert 0.8 < results["accuracy"] < results["baseline"]
 
 
+def test_perceptron(example):
+    results = example("perceptron")
+    assert results["corrections"][-1] == [-6, 2, 2] and len(results["corrections"]) == 7
+    assert results["train"] == 1 and results["test"] > 0.97
+    assert not results["xor converged"]
+
+
 @needs_mnist
 def test_residual_depth(example):
     errors = example("residual_depth")

@@ -12,7 +12,7 @@ nearest.
 from itertools import product
 
 import numpy as np
-from _example import BLUE, GREY, INK, figure, options, save
+from _example import BLUE, GREY, INK, figure, nearest_mean, options, plane, save
 
 from fastnn import data
 from fastnn.models import hebb
@@ -55,9 +55,8 @@ def learn_digits():
     targets = np.where(y[:, None] == np.arange(10), 1.0, -1.0)
     model = hebb.HebbianAssociator(lr=1 / len(x), bias=True).fit(x, targets)
     answers = model.decision_function(x_test).argmax(1)
-    means = np.stack([x[y == digit].mean(0) for digit in range(10)])
-    nearest = ((x_test[:, None] - means) ** 2).sum(2).argmin(1)
-    return model.weight[:, 1:], (answers == y_test).mean(), (nearest == y_test).mean()
+    baseline = nearest_mean((x, y), (x_test, y_test))
+    return model.weight[:, 1:], (answers == y_test).mean(), baseline
 
 
 def draw_plane(panel, title, function, units):
@@ -73,9 +72,7 @@ def draw_plane(panel, title, function, units):
         panel.plot(*point, "o", markersize=9, markeredgecolor=BLUE, markeredgewidth=1.6,
                    markerfacecolor=BLUE if fires else "white", clip_on=False)  # fmt: skip
     panel.set(xlim=(-0.4, 1.4), ylim=(-0.4, 1.4), aspect="equal", xticks=[0, 1], yticks=[0, 1])
-    panel.set_title(title, loc="left", fontsize=9, color=INK)
-    panel.tick_params(length=0, colors=INK, labelsize=8)
-    panel.spines[:].set_color("#e4e7ea")
+    plane(panel, title).title.set_fontsize(9)
 
 
 def main(argv=None):

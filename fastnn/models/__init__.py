@@ -5,7 +5,8 @@ model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn 
 ``FAMILIES`` has the same models by family. Where torchvision has the model, its names, defaults
 and state_dict keys are torchvision's.
 
-The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`.
+The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`,
+`perceptron`.
 docs/lectures.md has a script for each.
 """
 
@@ -16,6 +17,7 @@ from .alexnet import AlexNet, alexnet
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
 from .lenet5_1998 import LeNet5_1998
+from .perceptron import Perceptron
 from .preparation import Preparation
 from .recipe import Defaults, Recipe
 from .resnet import (
@@ -54,9 +56,9 @@ MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.
 
 __all__ = [
     "FAMILIES", "MODELS", "VGG", "AlexNet", "CifarResNet", "Defaults", "GoogLeNet",
-    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Preparation", "Recipe", "ResNet", "alexnet",
-    "googlenet", "googlenet_loss", "hebb", "mcculloch_pitts", "plain18", "plain20", "plain32",
-    "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44",
-    "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "vgg11", "vgg11_bn", "vgg13",
-    "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
+    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Perceptron", "Preparation", "Recipe", "ResNet",
+    "alexnet", "googlenet", "googlenet_loss", "hebb", "mcculloch_pitts", "plain18", "plain20",
+    "plain32", "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34",
+    "resnet44", "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "vgg11", "vgg11_bn",
+    "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
 ]  # fmt: skip
