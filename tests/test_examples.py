@@ -75,6 +75,15 @@ def test_every_script_is_tested():
 # -- the scripts -----------------------------------------------------------------------------------
 
 
+def test_adaline(example):
+    results = example("adaline")
+    assert min(results[2, 5].values()) > 0.97  # a line separates them
+    overlapping = results[1, 9]
+    assert overlapping["Adaline, batch"] > overlapping["nearest mean"]
+    for errors in results["errors"].values():
+        assert errors[-1] < 0.4 * errors[0]
+
+
 @needs_mnist
 def test_batch_norm_mnist(example):
     results = example("batch_norm_mnist")

@@ -6,13 +6,14 @@ model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn 
 and state_dict keys are torchvision's.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`,
-`perceptron`.
+`perceptron`, `adaline`.
 docs/lectures.md has a script for each.
 """
 
 from . import alexnet as _alexnet
 from . import googlenet as _googlenet
 from . import hebb, lenet5, lenet5_1998, mcculloch_pitts, resnet, resnet_cifar, vgg
+from .adaline import Adaline
 from .alexnet import AlexNet, alexnet
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
@@ -55,7 +56,7 @@ FAMILIES = {
 MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.items()}
 
 __all__ = [
-    "FAMILIES", "MODELS", "VGG", "AlexNet", "CifarResNet", "Defaults", "GoogLeNet",
+    "FAMILIES", "MODELS", "VGG", "Adaline", "AlexNet", "CifarResNet", "Defaults", "GoogLeNet",
     "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Perceptron", "Preparation", "Recipe", "ResNet",
     "alexnet", "googlenet", "googlenet_loss", "hebb", "mcculloch_pitts", "plain18", "plain20",
     "plain32", "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34",
