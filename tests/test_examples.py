@@ -84,6 +84,14 @@ def test_adaline(example):
         assert errors[-1] < 0.4 * errors[0]
 
 
+def test_backpropagation_by_hand(example, capsys):
+    results = example("backpropagation_by_hand")
+    for worked in results.values():
+        assert worked["before"] == pytest.approx(-0.19, abs=5e-4)
+        assert worked["after"] == pytest.approx(-0.18205, abs=5e-5)
+    assert capsys.readouterr().out.count("digraph {") == 2
+
+
 @needs_mnist
 def test_batch_norm_mnist(example):
     results = example("batch_norm_mnist")

@@ -6,13 +6,23 @@ model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn 
 and state_dict keys are torchvision's.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`,
-`perceptron`, `adaline`.
+`perceptron`, `adaline`, `backpropagation`, `computation_graph`.
 docs/lectures.md has a script for each.
 """
 
 from . import alexnet as _alexnet
+from . import (
+    backpropagation,
+    computation_graph,
+    hebb,
+    lenet5,
+    lenet5_1998,
+    mcculloch_pitts,
+    resnet,
+    resnet_cifar,
+    vgg,
+)
 from . import googlenet as _googlenet
-from . import hebb, lenet5, lenet5_1998, mcculloch_pitts, resnet, resnet_cifar, vgg
 from .adaline import Adaline
 from .alexnet import AlexNet, alexnet
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
@@ -58,8 +68,9 @@ MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.
 __all__ = [
     "FAMILIES", "MODELS", "VGG", "Adaline", "AlexNet", "CifarResNet", "Defaults", "GoogLeNet",
     "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Perceptron", "Preparation", "Recipe", "ResNet",
-    "alexnet", "googlenet", "googlenet_loss", "hebb", "mcculloch_pitts", "plain18", "plain20",
-    "plain32", "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34",
-    "resnet44", "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "vgg11", "vgg11_bn",
-    "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
+    "alexnet", "backpropagation", "computation_graph", "googlenet", "googlenet_loss", "hebb",
+    "mcculloch_pitts", "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18",
+    "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101",
+    "resnet110", "resnet152", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn",
+    "vgg19", "vgg19_bn",
 ]  # fmt: skip
