@@ -140,6 +140,13 @@ def test_mcculloch_pitts(example):
     assert 0.8 < results["accuracy"] < results["baseline"]
 
 
+def test_multilayer_perceptron(example):
+    results = example("multilayer_perceptron")
+    assert results["two hidden units"]["learnt"] + results["one, with shortcuts"]["learnt"] == 4
+    assert results["plane, 50 hidden units"] > results["plane, nearest mean"]
+    assert results["pixels, 50 hidden units"] > 0.95 > results["pixels, nearest mean"]
+
+
 def test_perceptron(example):
     results = example("perceptron")
     assert results["corrections"][-1] == [-6, 2, 2] and len(results["corrections"]) == 7

@@ -6,7 +6,8 @@ model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn 
 and state_dict keys are torchvision's.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`,
-`perceptron`, `adaline`, `backpropagation`, `computation_graph`.
+`perceptron`, `adaline`, `backpropagation`, `computation_graph`,
+`mlp`, `acyclic`.
 docs/lectures.md has a script for each.
 """
 
@@ -23,11 +24,13 @@ from . import (
     vgg,
 )
 from . import googlenet as _googlenet
+from .acyclic import AcyclicNetwork
 from .adaline import Adaline
 from .alexnet import AlexNet, alexnet
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
 from .lenet5_1998 import LeNet5_1998
+from .mlp import MLP
 from .perceptron import Perceptron
 from .preparation import Preparation
 from .recipe import Defaults, Recipe
@@ -66,11 +69,11 @@ FAMILIES = {
 MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.items()}
 
 __all__ = [
-    "FAMILIES", "MODELS", "VGG", "Adaline", "AlexNet", "CifarResNet", "Defaults", "GoogLeNet",
-    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Perceptron", "Preparation", "Recipe", "ResNet",
-    "alexnet", "backpropagation", "computation_graph", "googlenet", "googlenet_loss", "hebb",
-    "mcculloch_pitts", "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18",
-    "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101",
-    "resnet110", "resnet152", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn",
-    "vgg19", "vgg19_bn",
+    "FAMILIES", "MLP", "MODELS", "VGG", "AcyclicNetwork", "Adaline", "AlexNet", "CifarResNet",
+    "Defaults", "GoogLeNet", "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Perceptron",
+    "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation", "computation_graph",
+    "googlenet", "googlenet_loss", "hebb", "mcculloch_pitts", "plain18", "plain20", "plain32",
+    "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44",
+    "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "vgg11", "vgg11_bn", "vgg13",
+    "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
 ]  # fmt: skip
