@@ -169,3 +169,12 @@ def test_seeds_repeat_and_differ(example):
         for seed in ("1", "1", "2")
     )
     assert first == again != other
+
+
+def test_universal_approximation(example):
+    results = example("universal_approximation")
+    assert results["lecture"] < 0.51
+    for name in ("tanh", "sigmoid", "ReLU", "constructed"):
+        errors = results[name]
+        assert errors[64] < errors[8] < errors[2]
+    assert results["tanh"][64] < 0.1 * results["tanh"][2]
