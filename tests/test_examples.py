@@ -75,6 +75,14 @@ def test_every_script_is_tested():
 # -- the scripts -----------------------------------------------------------------------------------
 
 
+def test_activations_and_losses(example):
+    results = example("activations_and_losses")
+    assert len(results) == 15
+    for name, result in results.items():
+        assert name == "noisy ReLU" or result["difference"] < 1e-8
+        assert result.get("accuracy") is None or result["accuracy"] > 0.85
+
+
 def test_adaline(example):
     results = example("adaline")
     assert min(results[2, 5].values()) > 0.97  # a line separates them
