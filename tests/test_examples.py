@@ -186,3 +186,14 @@ def test_universal_approximation(example):
         errors = results[name]
         assert errors[64] < errors[8] < errors[2]
     assert results["tanh"][64] < 0.1 * results["tanh"][2]
+
+
+@needs_mnist
+def test_vanishing_gradients(example):
+    results = example("vanishing_gradients")
+    assert results["sigmoid", 20] < 1e-9 < results["sigmoid", 10] < 1e-3 < results["sigmoid", 5]
+    assert results["tanh", 20] > 0.3 and results["ReLU", 20] > 0.3
+    assert results["sigmoid", "plain"]["accuracy"] < 0.2  # chance
+    for kind in ("batch norm", "residual"):
+        assert results["sigmoid", kind]["ratio"] > 0.03
+        assert results["sigmoid", kind]["accuracy"] > 0.4

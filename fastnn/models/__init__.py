@@ -7,7 +7,7 @@ and state_dict keys are torchvision's.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`,
 `perceptron`, `adaline`, `backpropagation`, `computation_graph`,
-`mlp`, `acyclic`, `universal`.
+`mlp`, `acyclic`, `universal`, `vanishing`.
 docs/lectures.md has a script for each.
 """
 
@@ -22,6 +22,7 @@ from . import (
     resnet,
     resnet_cifar,
     universal,
+    vanishing,
     vgg,
 )
 from . import googlenet as _googlenet
@@ -75,6 +76,6 @@ __all__ = [
     "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation", "computation_graph",
     "googlenet", "googlenet_loss", "hebb", "mcculloch_pitts", "plain18", "plain20", "plain32",
     "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44",
-    "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "universal", "vgg11", "vgg11_bn",
-    "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
+    "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "universal", "vanishing",
+    "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
 ]  # fmt: skip
