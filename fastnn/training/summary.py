@@ -40,6 +40,11 @@ def _norm_flops(layer, x, y):
     return 2 * prod(y)
 
 
+def _recurrent_flops(layer, x, y):  # every weight once a step
+    weights = (p for name, p in layer.named_parameters() if name.startswith("weight_"))
+    return 2 * prod(y[:-1]) * sum(w.data.size for w in weights)
+
+
 def _no_flops(layer, x, y):
     return 0
 
@@ -47,7 +52,8 @@ def _no_flops(layer, x, y):
 # FLOPs of one sample's forward pass: (layer, input shape, output shape) -> int. A multiply-add
 # counts 2; adding the bias starts the sum and counts nothing; one comparison or addition a window
 # element in pooling; one operation an element in an activation, however it is computed; one
-# multiply-add an element in a normalisation, without its statistics.
+# multiply-add an element in a normalisation, without its statistics; a recurrent layer's products,
+# without what its gates do to each other.
 FLOPS = {
     "Linear": _linear_flops,
     "Maxout": _maxout_flops,
@@ -84,6 +90,7 @@ FLOPS = {
         ),
         _norm_flops,
     ),
+    **dict.fromkeys(("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"), _recurrent_flops),
     **dict.fromkeys(("Embedding", "Flatten", "Dropout", "Identity"), _no_flops),
 }
 
@@ -170,7 +177,8 @@ def summary(model, input_shape, dtype=None):
             parameters += 0 if id(p) in counted else p.data.size
             counted.add(id(p))
         kind = type(module).__name__
-        x, y = args[0].shape[1:] if args else (), output.shape[1:]
+        first = output[0] if isinstance(output, tuple) else output  # a recurrent layer's steps
+        x, y = args[0].shape[1:] if args else (), first.shape[1:]
         if kind in FLOPS:
             flops = FLOPS[kind](module, x, y)
         else:
