@@ -5,9 +5,8 @@ model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn 
 ``FAMILIES`` has the same models by family. Where torchvision has the model, its names, defaults
 and state_dict keys are torchvision's.
 
-The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`,
-`perceptron`, `adaline`, `backpropagation`, `computation_graph`,
-`mlp`, `acyclic`, `universal`, `vanishing`.
+The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
+`adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`;
 docs/lectures.md has a script for each.
 """
 
