@@ -193,7 +193,8 @@ def test_vanishing_gradients(example):
     results = example("vanishing_gradients")
     assert results["sigmoid", 20] < 1e-9 < results["sigmoid", 10] < 1e-3 < results["sigmoid", 5]
     assert results["tanh", 20] > 0.3 and results["ReLU", 20] > 0.3
-    assert results["sigmoid", "plain"]["accuracy"] < 0.2  # chance
+    chance = results["sigmoid", "plain"]["accuracy"]
+    assert chance < 0.15
     for kind in ("batch norm", "residual"):
         assert results["sigmoid", kind]["ratio"] > 0.03
-        assert results["sigmoid", kind]["accuracy"] > 0.4
+        assert results["sigmoid", kind]["accuracy"] > 2 * chance
