@@ -1,107 +1,84 @@
-"""How far back a gradient reaches: for a loss at step t, the length of its gradient at the state of
-step t - k, against the distance k.
+"""Vanishing gradients: gradient norm by layer in networks of 2 to 20 layers, on MNIST.
 
-In the linear recurrence h[t] = W h[t-1] + x[t] the gradient at h[t-k] is W^T, to the power k, times
-the one at h[t]; so it is at most |W|^k times as long, where |W| is W's largest singular value. It
-vanishes where |W| < 1 and may explode where |W| > 1 (Pascanu et al. 2013, arXiv:1211.5063). Where W
-is a multiple of an orthogonal matrix it is exactly that long; a random matrix has smaller singular
-values beside its largest, and stays far below.
-
-Through tanh, whose slope is at most 1, the bound holds too. The gradient of an RNN with PyTorch's
-initial weights is gone after a few steps; with large weights it explodes, although tanh saturates.
-The IRNN, ReLUs with the identity for W (Le et al. 2015, arXiv:1504.00941), begins where |W|^k = 1.
-In an LSTM the way back through the cell is a product of forget gates. PyTorch's initial weights
-make them about 1/2, and the gradient vanishes as well; a bias of 2 keeps them near 0.9 (Jozefowicz
-et al. 2015, "An empirical exploration of recurrent network architectures").
+Above: the norm of the loss's gradient with respect to each layer's weights, before anything is
+learnt. Through sigmoids it shrinks by about a factor of four from layer to layer; tanh and ReLU
+with weights of the right size (Glorot and Bengio 2010, He et al. 2015) pass it on. Below: 20
+layers, plain, with batch normalisation, and with residual connections, and the test accuracy after
+some hundred steps of SGD. Twenty plain layers of sigmoids learn nothing.
 """
 
-import numpy as np
-from _example import BLUE, GREEN, GREY, INK, ORANGE, RED, curves, figure, legend, options, save
+from _example import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    RED,
+    batches,
+    curves,
+    figure,
+    legend,
+    mnist,
+    options,
+    save,
+)
 
-import fastnn
-from fastnn import nn
+import fastnn.functional as F
+from fastnn import evaluate, manual_seed, nn, optim
+from fastnn.models.vanishing import deep_mlp, gradient_norms
 
-BATCH = 16
-
-
-def lengths(layer, steps):
-    """|d loss / d state[t-k]| over |d loss / d h[t]| for k = 1 ... steps: of a loss that is h[t]'s
-    share of a random direction; an LSTM's state is both h and c."""
-    rng = np.random.default_rng(0)
-    units = layer.hidden_size
-    x = rng.standard_normal((2 * steps, BATCH, units))
-    direction = rng.standard_normal((BATCH, units))
-    state, states = None, []
-    with fastnn.no_grad():
-        for now in x:
-            _, state = layer(now[None], state)
-            states.append(state)
-
-    found = []
-    for k in range(1, steps + 1):
-        parts = states[-1 - k] if isinstance(state, tuple) else (states[-1 - k],)
-        parts = tuple(fastnn.Tensor(part.data, requires_grad=True) for part in parts)
-        outputs, _ = layer(x[-k:], parts if isinstance(state, tuple) else parts[0])
-        (outputs[-1] * direction).sum().backward()
-        found.append(np.sqrt(sum((part.grad**2).sum() for part in parts)))
-    return np.array(found) / np.linalg.norm(direction)
+ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "ReLU": nn.ReLU}
+DEPTHS = {2: GREEN, 5: ORANGE, 10: BLUE, 20: RED}
+KINDS = {
+    "plain": ({}, RED),
+    "batch norm": ({"batch_norm": True}, BLUE),
+    "residual": ({"residual": True}, GREEN),
+}
+BATCH, MEASURED = 100, 500  # images a step, and for the gradient norms
 
 
-def rnn(nonlinearity, weight):
-    """h[t] = act(weight h[t-1] + x[t])."""
-    units = len(weight)
-    layer = nn.RNN(units, units, nonlinearity=nonlinearity, bias=False, dtype=np.float64)
-    layer.weight_ih_l0.data[...] = np.eye(units)
-    layer.weight_hh_l0.data[...] = weight
-    return layer
-
-
-def lstm(units, forget_bias=None):
-    layer = nn.LSTM(units, units, dtype=np.float64)
-    if forget_bias is not None:
-        nn.init.forget_gate_bias_(layer, forget_bias)
-    return layer
+def train(model, images, labels, steps, seed):
+    optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    for rows in batches(len(labels), BATCH, steps, seed):
+        loss = F.cross_entropy(model(images[rows]), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, steps=(100, 50), units=(64, 32))
-    steps, units = arguments.steps, arguments.units
-    k = np.arange(1, steps + 1)
-    orthogonal = nn.init.orthogonal_(np.empty((units, units)))
-    random = nn.init.normal_(np.empty((units, units))) / np.sqrt(units)
-    matrices = {
-        "orthogonal, |W| = 1.1": (1.1 * orthogonal, 1.1, RED),
-        "orthogonal, |W| = 1": (orthogonal, 1.0, GREEN),
-        "orthogonal, |W| = 0.9": (0.9 * orthogonal, 0.9, BLUE),
-        "random, |W| = 1.1": (1.1 / np.linalg.norm(random, 2) * random, 1.1, ORANGE),
-    }
-    layers = {
-        "RNN, large random weights": (rnn("tanh", 3 * random), RED),
-        "IRNN": (rnn("relu", np.eye(units)), GREEN),
-        "LSTM, forget gates biased by 2": (lstm(units, forget_bias=2), BLUE),
-        "LSTM, PyTorch's initial weights": (lstm(units), GREY),
-        "RNN, PyTorch's initial weights": (nn.RNN(units, units, dtype=np.float64), ORANGE),
-    }
-
-    picture = figure(8, 3.9, "How far back the gradient of a loss at step t reaches")
-    panels = picture.subplots(1, 2, sharey=True)
-    panels[0].set_yscale("log")
-    panels[0].set_ylim(1e-8, 1e8)
+    arguments = options(__doc__, argv, steps=(600, 60))
+    (images, labels), test = mnist()
+    shown = images[:MEASURED], labels[:MEASURED]
+    if arguments.quick:
+        test = tuple(part[::10] for part in test)
     results = {}
-    curves(panels[0], "linear: h[t] = W h[t-1] + x[t]", "k, steps back", "length, 1 at step t")
-    for name, (weight, norm, color) in matrices.items():
-        results[name] = lengths(rnn("identity", weight), steps)
-        panels[0].plot(k, results[name], color=color, linewidth=1.8, label=name)
-        panels[0].plot(k, norm**k, ":", color=INK, linewidth=1.4)
-    panels[0].plot([], [], ":", color=INK, linewidth=1.4, label="the bound $|W|^k$")
-    curves(panels[1], "layers before training", "k, steps back")
-    for name, (layer, color) in layers.items():
-        results[name] = lengths(layer, steps)
-        panels[1].plot(k, results[name], color=color, linewidth=1.8, label=name)
-    legend(panels[0], loc="upper left")
-    legend(panels[1], loc="lower right")
-    for name, found in results.items():
-        print(f"{name}: {found[9]:.2g} after 10 steps, {found[-1]:.2g} after {steps}")
+    picture = figure(10, 6, "Gradient norm by layer: does the gradient reach the first one?")
+    panels = picture.subplots(2, 3, sharex=True, sharey="row")
+    for (name, activation), (above, below) in zip(ACTIVATIONS.items(), panels.T, strict=True):
+        curves(above, f"{name}, plain", "", "gradient norm" if name == "sigmoid" else "")
+        for depth, color in DEPTHS.items():
+            manual_seed(arguments.seed)
+            norms = gradient_norms(deep_mlp(depth, activation), *shown)
+            results[name, depth] = float(norms[1] / norms[-1])
+            above.plot(range(1, depth + 1), norms, "o-", color=color, markersize=3,
+                       linewidth=1.4, label=f"{depth} layers")  # fmt: skip
+        for kind, (choices, color) in KINDS.items():
+            manual_seed(arguments.seed)
+            model = deep_mlp(20, activation, **choices)
+            norms = gradient_norms(model, *shown)
+            train(model, images, labels, arguments.steps, arguments.seed)
+            accuracy = evaluate(model, test)["accuracy"]
+            ratio = float(norms[1] / norms[-1])  # the first layer, of another size, left out
+            results[name, kind] = {"ratio": ratio, "accuracy": accuracy}
+            print(f"{name}, 20 layers, {kind}: second layer's gradient {ratio:.1e} of the last "
+                  f"one's, test accuracy {accuracy:.1%}")  # fmt: skip
+            below.plot(range(1, 21), norms, "o-", color=color, markersize=3, linewidth=1.4,
+                       label=f"{kind}: {accuracy:.1%}")  # fmt: skip
+        curves(below, f"{name}, 20 layers: test accuracy", "layer",
+               "gradient norm" if name == "sigmoid" else "")  # fmt: skip
+    for panel in panels.ravel():
+        panel.set_yscale("log")
+        panel.set_xticks([1, 5, 10, 15, 20])
+        legend(panel, loc="lower right")
     save(picture, arguments.out, "vanishing_gradients.png")
     return results
 

@@ -5,7 +5,19 @@ and records its backward on the tape (``autograd.record``). A backward computes 
 those parents that require one, and no others. Backwards stand below the line they differentiate.
 """
 
-from .activation import elu, leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from .activation import (
+    elu,
+    leaky_relu,
+    log_softmax,
+    maxout,
+    noisy_relu,
+    relu,
+    scaled_tanh,
+    sigmoid,
+    softmax,
+    softplus,
+    tanh,
+)
 from .classification import cross_entropy, nll_loss
 from .conv import conv1d, conv2d, fold, unfold
 from .conv_transpose import conv_transpose1d, conv_transpose2d
@@ -38,6 +50,7 @@ __all__ = [
     "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu", "embedding", "flatten", "fold",
     "group_norm", "gru", "gru_cell", "instance_norm", "interpolate", "l1_loss", "layer_norm",
     "leaky_relu", "linear", "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "lstm",
-    "lstm_cell", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "one_hot", "pad", "relu",
-    "rnn", "rnn_cell", "sigmoid", "softmax", "softplus", "tanh", "unfold",
+    "lstm_cell", "max_pool1d", "max_pool2d", "maxout", "mse_loss", "nll_loss", "noisy_relu",
+    "one_hot", "pad", "relu", "rnn", "rnn_cell", "scaled_tanh", "sigmoid", "softmax", "softplus",
+    "tanh", "unfold",
 ]  # fmt: skip

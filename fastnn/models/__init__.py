@@ -1,4 +1,4 @@
-"""Ready models, each with the recipe that trains it.
+"""Ready models: pictures' networks, each with the recipe that trains it, and the lectures' systems.
 
 ``MODELS[name] = (constructor, recipe)``, the constructor taking num_classes and in_channels: a
 model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn predict``.
@@ -6,16 +6,37 @@ model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn 
 and state_dict keys are torchvision's.
 
 ``TEXT_MODELS[name]`` is (constructor, recipe) of a model of text; its recipe is a `TextRecipe`.
+
+The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
+`adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`;
+docs/lectures.md has a script for each.
 """
 
 from . import alexnet as _alexnet
-from . import char_rnn, lenet5, lenet5_1998, resnet, resnet_cifar, vgg
+from . import (
+    backpropagation,
+    char_rnn,
+    computation_graph,
+    hebb,
+    lenet5,
+    lenet5_1998,
+    mcculloch_pitts,
+    resnet,
+    resnet_cifar,
+    universal,
+    vanishing,
+    vgg,
+)
 from . import googlenet as _googlenet
+from .acyclic import AcyclicNetwork
+from .adaline import Adaline
 from .alexnet import AlexNet, alexnet
 from .char_rnn import CharRNN, load_char_rnn, write
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
 from .lenet5_1998 import LeNet5_1998
+from .mlp import MLP
+from .perceptron import Perceptron
 from .preparation import Preparation
 from .recipe import Defaults, Recipe
 from .resnet import (
@@ -54,10 +75,12 @@ MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.
 TEXT_MODELS = char_rnn.MODELS
 
 __all__ = [
-    "FAMILIES", "MODELS", "TEXT_MODELS", "VGG", "AlexNet", "CharRNN", "CifarResNet", "Defaults",
-    "GoogLeNet", "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Preparation", "Recipe", "ResNet",
-    "alexnet", "googlenet", "googlenet_loss", "load_char_rnn", "plain18", "plain20", "plain32",
-    "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44",
-    "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "vgg11", "vgg11_bn", "vgg13",
-    "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "write",
+    "FAMILIES", "MLP", "MODELS", "TEXT_MODELS", "VGG", "AcyclicNetwork", "Adaline", "AlexNet",
+    "CharRNN", "CifarResNet", "Defaults", "GoogLeNet", "GoogLeNetOutputs", "LeNet5", "LeNet5_1998",
+    "Perceptron", "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation",
+    "computation_graph", "googlenet", "googlenet_loss", "hebb", "load_char_rnn", "mcculloch_pitts",
+    "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18", "resnet20",
+    "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101", "resnet110",
+    "resnet152", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16",
+    "vgg16_bn", "vgg19", "vgg19_bn", "write",
 ]  # fmt: skip

@@ -11,6 +11,10 @@ def _linear_flops(layer, x, y):
     return 2 * prod(y) * layer.in_features
 
 
+def _maxout_flops(layer, x, y):
+    return prod(y) * layer.pieces * (2 * layer.in_features + 1)
+
+
 def _conv_flops(layer, x, y):
     return 2 * prod(y) * (layer.in_channels // layer.groups) * prod(layer.kernel_size)
 
@@ -52,6 +56,7 @@ def _no_flops(layer, x, y):
 # without what its gates do to each other.
 FLOPS = {
     "Linear": _linear_flops,
+    "Maxout": _maxout_flops,
     **dict.fromkeys(("Conv1d", "Conv2d"), _conv_flops),
     **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d"), _conv_transpose_flops),
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"), _pool_flops),
@@ -60,12 +65,27 @@ FLOPS = {
         _adaptive_pool_flops,
     ),
     **dict.fromkeys(
-        ("ReLU", "LeakyReLU", "ELU", "Sigmoid", "Tanh", "Softplus", "Softmax", "LogSoftmax"),
+        (
+            "ReLU",
+            "LeakyReLU",
+            "NoisyReLU",
+            "ELU",
+            "Sigmoid",
+            "Tanh",
+            "ScaledTanh",
+            "Softplus",
+            "Softmax",
+            "LogSoftmax",
+        ),
         _elementwise_flops,
     ),
     **dict.fromkeys(
         (
-            "BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d",
+            "BatchNorm1d",
+            "BatchNorm2d",
+            "GroupNorm",
+            "InstanceNorm1d",
+            "InstanceNorm2d",
             "LayerNorm",
         ),
         _norm_flops,
