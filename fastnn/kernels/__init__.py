@@ -54,7 +54,14 @@ from .norm import (
     local_response_norm,
     local_response_norm_backward,
 )
-from .optim import adam_step, global_norm, sgd_step
+from .optim import (
+    adadelta_step,
+    adagrad_step,
+    adam_step,
+    global_norm,
+    rmsprop_step,
+    sgd_step,
+)
 from .pad import pad, pad_backward
 from .pool import (
     avg_pool1d,
@@ -79,7 +86,8 @@ from .softmax import (
 )
 
 __all__ = [
-    "PackedMatrix", "adam_step", "adaptive_avg_pool1d", "adaptive_avg_pool1d_backward",
+    "PackedMatrix", "adadelta_step", "adagrad_step",
+    "adam_step", "adaptive_avg_pool1d", "adaptive_avg_pool1d_backward",
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool1d",
     "adaptive_max_pool1d_backward", "adaptive_max_pool2d", "adaptive_max_pool2d_backward", "add",
     "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
@@ -93,7 +101,8 @@ __all__ = [
     "local_response_norm_backward", "log_softmax", "log_softmax_backward", "lstm", "lstm_backward",
     "matmul", "max", "max_backward", "max_pool1d", "max_pool1d_backward", "max_pool2d",
     "max_pool2d_backward", "mean", "multiply", "negative", "pack", "pad", "pad_backward", "relu",
-    "relu_backward", "rnn", "rnn_backward", "sgd_step", "sigmoid", "sigmoid_backward", "softmax",
+    "relu_backward", "rmsprop_step",
+    "rnn", "rnn_backward", "sgd_step", "sigmoid", "sigmoid_backward", "softmax",
     "softmax_backward", "softmax_cross_entropy", "softmax_cross_entropy_backward", "softplus",
     "softplus_backward", "subtract", "sum", "sum_to", "tanh", "tanh_backward",
 ]  # fmt: skip
