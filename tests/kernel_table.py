@@ -250,6 +250,7 @@ TABLE = {
         (_rows(d, b, n), d.positive(b * (1 + n // 25), 37)), {"reduction": "sum"}),
     "softmax_cross_entropy_backward": lambda d, b, n: (
         (d(), _rows(d, b, n), d.ints(37, b * (1 + n // 25))), _SMOOTH),
+    "bernoulli": lambda d, b, n: ((d(b, 7, n),), {"seed": 12345}),
     "dropout": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "dropout_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "dropout_channels": lambda d, b, n: ((_image(d, b, n), 0.3), {"seed": 12345}),
