@@ -1,13 +1,14 @@
-"""Card payments, review sentences, bags of words."""
+"""Card payments, review sentences, the Brown corpus, bags of words."""
 
 import gzip
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fastnn.data import BagOfWords, load_creditcard, load_rt_polarity
+from fastnn.data import BagOfWords, load_brown, load_creditcard, load_rt_polarity
 
 
 def needs(name):
@@ -40,7 +41,7 @@ def test_another_table(tmp_path):
         load_creditcard(tmp_path)
 
 
-@pytest.mark.parametrize("load", [load_creditcard, load_rt_polarity])
+@pytest.mark.parametrize("load", [load_brown, load_creditcard, load_rt_polarity])
 def test_data_that_is_not_there(load, tmp_path, monkeypatch):
     name = load.__name__
     with pytest.raises(FileNotFoundError, match=rf"{name}: .* must hold .*; no "):
@@ -80,6 +81,23 @@ def test_the_real_reviews():
     assert (len(sentences), len(held_out)) == (9595, 1067)
     assert labels.mean() == pytest.approx(0.5, abs=1e-3) == answers.mean()
     assert held_out[0].startswith("simplistic , silly and tedious")
+
+
+def test_brown_reads_words_without_their_tags(tmp_path):
+    with zipfile.ZipFile(tmp_path / "brown.zip", "w") as archive:
+        archive.writestr("brown/cats.txt", "cb01 news\nca01 humor\n")
+        archive.writestr("brown/cb01", "\n\tThe/at 1/2/cd end/nn ./.\n\nSo/rb\n")
+        archive.writestr("brown/ca01", "Ha/uh")
+    texts, labels, classes = load_brown(tmp_path)
+    assert texts == [["the", "1/2", "end", ".", "so"], ["ha"]]
+    assert labels.tolist() == [1, 0] and classes == ["humor", "news"]
+
+
+@needs("brown")
+def test_the_real_corpus():
+    texts, labels, classes = load_brown()
+    assert len(texts) == len(labels) == 500 and len(classes) == 15
+    assert sum(map(len, texts)) == 1_161_192
 
 
 def test_bag_of_words():

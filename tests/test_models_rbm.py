@@ -86,6 +86,15 @@ def test_many_states_are_enumerated_in_parts():
     assert rbm.log_partition() == pytest.approx(np.logaddexp(0, biases).sum())
 
 
+@pytest.mark.parametrize("visible", ["binary", "gaussian"])
+def test_start_at_gives_the_mean_of_the_data(visible):
+    x = np.random.default_rng(0).random((50, 6))
+    x[:, 0] = 1  # a certain one is not taken to infinity
+    rbm = RBM(6, 3, visible=visible, dtype=np.float64).start_at(x)
+    expected = np.minimum(x.mean(0), 0.999 if visible == "binary" else 1)
+    np.testing.assert_allclose(rbm.visible_mean(np.zeros((1, 3)))[0], expected)
+
+
 def test_too_many_states():
     with pytest.raises(ValueError, match=r"log_partition: 2\^30 states are too many, at most 24"):
         RBM(30, 40).log_partition()

@@ -71,9 +71,8 @@ def main(argv=None):
         draw(panel, weight[:SHOWN], 8, title, cmap="RdBu", vmin=-largest, vmax=largest)
     rows = [noisy, repaired["complete"], repaired["denoising"], test]
     rows = np.concatenate([row[:REPAIRED] for row in rows])
-    panel = below.subplots()
-    draw(panel, rows, REPAIRED, "half blackened; made of it by the complete and by the denoising one; "
-         "whole", cmap="gray_r", vmin=0, vmax=1)  # fmt: skip
+    title = "half blackened; repaired by the complete and the denoising one; whole"
+    draw(below.subplots(), rows, REPAIRED, title, cmap="gray_r", vmin=0, vmax=1)
     save(picture, arguments.out, "autoencoder.png")
     return results
 

@@ -80,9 +80,7 @@ def main(argv=None):
     x, pictures = (part.arrays[0].reshape(-1, 784) for part in (train, test))
     x = x[: arguments.images]
     fastnn.manual_seed(arguments.seed)
-    rbm = RBM(784, 256)
-    rate = np.clip(x.mean(0), 0.01, 0.99)
-    rbm.visible_bias.data[...] = np.log(rate / (1 - rate))
+    rbm = RBM(784, 256).start_at(x)
     train_rbm(
         rbm, x, epochs=arguments.epochs, lr=0.01, momentum=0.5, persistent=True,
         report=lambda epoch, error: print(f"epoch {epoch}: squared error {error:.2f}"),
@@ -90,7 +88,7 @@ def main(argv=None):
     error = np.sum((pictures - rbm.visible_mean(rbm.hidden_mean(pictures))) ** 2, 1).mean()
     baseline = np.sum((pictures - x.mean(0)) ** 2, 1).mean()
     print(f"test images' reconstruction: squared error {error:.2f}; the mean's: {baseline:.2f}")
-    start = (np.random.default_rng(1).random((48, 784)) < rate).astype(np.float32)
+    start = (np.random.default_rng(1).random((48, 784)) < x.mean(0)).astype(np.float32)
     last = rbm.sample_hidden(rbm.gibbs(start, 200 if arguments.quick else 2_000))
     drawn = rbm.visible_mean(last)
 

@@ -2,12 +2,14 @@
 
 * `load_digits` (embedded), `load_mnist`, `load_folder`: pairs (train, test) of `ArrayDataset`,
   images of shape (N, C, H, W) and int64 labels (N,).
-* `load_creditcard`, `load_rt_polarity`: tables and sentences found in $FASTNN_DATA; `BagOfWords`.
+* `load_brown`, `load_creditcard`, `load_rt_polarity`: texts, payments and sentences found in
+  $FASTNN_DATA; `BagOfWords`.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
 """
 
 from .bag_of_words import BagOfWords
+from .brown import load_brown
 from .creditcard import load_creditcard
 from .dataset import ArrayDataset, stratified_split
 from .digits import load_digits
@@ -23,6 +25,7 @@ __all__ = [
     "BagOfWords",
     "DataLoader",
     "default_collate",
+    "load_brown",
     "load_creditcard",
     "load_digits",
     "load_folder",

@@ -87,6 +87,17 @@ class RBM(nn.Module):
 
     # ---- learning ---------------------------------------------------------------------------
 
+    def start_at(self, x):
+        """Set the visible biases so that without hidden units the visible ones have the mean of x
+        (of binary units kept 0.001 away from 0 and 1): where x is mostly 0, hidden units need not
+        learn that first. -> self"""
+        mean = x.mean(axis=0)
+        if self.visible == "binary":
+            mean = np.clip(mean, 0.001, 0.999)
+            mean = np.log(mean / (1 - mean))
+        self.visible_bias.data[...] = mean
+        return self
+
     def contrastive_divergence(self, v, k=1, chain=None):
         """Set every parameter's .grad to an estimate of the gradient of -mean log p(v)::
 
