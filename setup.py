@@ -105,6 +105,34 @@ def extensions():
     return found
 
 
+def translated():
+    """{C file that Cython wrote: (its code, its time)}; the first comment holds paths."""
+    return {
+        path: (path.read_text().split("END: Cython Metadata", 1)[-1], path.stat().st_mtime_ns)
+        for path in GENERATED.rglob("*.c")
+    }
+
+
+def translate():
+    """cythonize, so that a second build in the same tree compiles nothing again. In each of the
+    environments that pip makes for a build NumPy's files are new: C files that come out with the
+    same code as before keep their time, and NumPy's headers are not what extensions depend on."""
+    before = translated()
+    modules = cythonize(
+        extensions(),
+        include_path=[str(GENERATED)],
+        compiler_directives=DIRECTIVES,
+        build_dir=None,
+        quiet=True,
+    )
+    for path, (code, time) in translated().items():
+        if path in before and before[path][0] == code:
+            os.utime(path, ns=(time, before[path][1]))
+    for module in modules:
+        module.depends = [path for path in module.depends if not os.path.isabs(path)]
+    return modules
+
+
 def openmp_flags(compiler):
     """(compile, link) flags of a compiler that builds and links an OpenMP program, or None."""
     candidates = [(["-fopenmp"], ["-fopenmp"])]
@@ -161,13 +189,4 @@ class BuildPython(build_py):
 
 if __name__ == "__main__":
     os.chdir(ROOT)
-    setup(
-        ext_modules=cythonize(
-            extensions(),
-            include_path=[str(GENERATED)],
-            compiler_directives=DIRECTIVES,
-            build_dir=None,
-            quiet=True,
-        ),
-        cmdclass={"build_ext": BuildKernels, "build_py": BuildPython},
-    )
+    setup(ext_modules=translate(), cmdclass={"build_ext": BuildKernels, "build_py": BuildPython})

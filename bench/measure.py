@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 
 from machine import prepare_environment
 
@@ -147,6 +148,22 @@ def measure_inference(threads, seconds):
         emit_row("inference", case.label, threads, times, work=case.work, unit=case.unit)
 
 
+def measure_language(threads, seconds):
+    import language_models as models
+
+    trained = [partial(models.training, model) for model in models.TRAINING]
+    answers = [partial(models.inference, model) for model in models.LSTMS]
+    for section, builds in (
+        ("language models", [*trained, partial(models.ragged, models.RAGGED)]),
+        ("peephole", [partial(models.peephole, models.PEEPHOLE)]),
+        ("language inference", [*answers, partial(models.sampling, models.SAMPLED)]),
+    ):
+        for build in builds:
+            case = build()
+            times = time_case(case, case.impls, threads, 2 * seconds)
+            emit_row(section, case.label, threads, times, work=case.work, unit=case.unit)
+
+
 def measure_memory(threads, seconds):
     """Fresh processes, one an implementation; see memory.py. Their losses must agree."""
     import memory
@@ -245,6 +262,7 @@ MEASURES = {
     "step": measure_step,
     "networks": measure_networks,
     "inference": measure_inference,
+    "language": measure_language,
     "memory": measure_memory,
     "scaling": measure_scaling,
     "ops": measure_ops,

@@ -79,6 +79,31 @@ SECTIONS = {
     "lenet5 numpy": Section(
         "Training step of LeNet-5 against plain NumPy (bench/numpy_impl.py)", floor=10
     ),
+    "language models": Section(
+        "Training step of a character language model with Adam",
+        floors={
+            "LSTM 1x128, batch 32, T 50": 1.5, "LSTM 2x256, batch 50, T 50": 1.4,
+            "LSTM 2x512, batch 64, T 64": 1.15, "GRU 2x256, batch 50, T 50": 2,
+            "RNN 2x256, batch 50, T 50": 2, "bidirectional LSTM 1x256, batch 50, T 50": 1.4,
+            "LSTM 2x256, batch 50, T 50, lengths 1 to 50": 3,
+        },
+        note="Embedding, recurrent layers, linear layer and cross-entropy, 65 characters "
+        "(bench/language_models.py). With lengths torch has packed sequences, on whose data alone "
+        "the linear layer and the loss work. fastnn multiplies each of the 65 embedded characters "
+        "by the first layer's weights once.",
+    ),
+    "peephole": Section(
+        "The same with peepholes, against fastnn's without", floor=1 / 1.2,
+        note="The bar is at most 1.2 times the time without: a ratio of 0.83x.",
+    ),
+    "language inference": Section(
+        "Inference of a character language model",
+        floors={
+            "LSTM 1x128, batch 32, T 50": 1.1, "LSTM 2x256, batch 50, T 50": 1.1,
+            "LSTM 2x512, batch 64, T 64": 1.1, "LSTM 2x512, batch 1, T 1, one character": 3,
+        },
+        note="The whole batch at once; and one character, as when a text is sampled.",
+    ),
     "ops": Section(
         "One recorded operation on arrays of 3 x 4", floor=1 / 1.5,
         note="The bar is at most 1.5 times torch's time: a ratio of 0.67x.",

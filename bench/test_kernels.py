@@ -9,6 +9,7 @@ import cases_embedding
 import cases_norm
 import cases_recurrent
 import cases_resize
+import language_models
 import numpy_impl
 import pytest
 import shapes
@@ -246,3 +247,26 @@ def test_lenet5_training_step(measure, impl):
 @impls("fastnn", "torch", "torch, fused Adam")
 def test_mlp_training_step(measure, impl):
     measure(impl, steps.mlp)
+
+
+@impls("fastnn", "torch", "torch, fused Adam")
+@pytest.mark.parametrize("model", language_models.TRAINING[:1], ids=str)
+def test_language_model_training_step(measure, model, impl):
+    measure(impl, language_models.training, model)
+
+
+@impls("fastnn", "torch", "torch, fused Adam")
+def test_language_model_training_step_with_lengths(measure, impl):
+    measure(impl, language_models.ragged, language_models.TRAINING[0])
+
+
+@impls("fastnn", "fastnn, no peepholes")
+def test_language_model_with_peepholes(measure, impl):
+    measure(impl, language_models.peephole, language_models.TRAINING[0]._replace(peephole=True))
+
+
+@impls("fastnn", "torch")
+@pytest.mark.parametrize("answer", ["inference", "sampling"])
+def test_language_model_answer(measure, answer, impl):
+    model = language_models.TRAINING[0] if answer == "inference" else language_models.SAMPLED
+    measure(impl, getattr(language_models, answer), model)

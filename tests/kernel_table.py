@@ -86,6 +86,16 @@ def _recurrent_backward(kernel, draw, b, n, gates, states, **options):
     return (draw(*x.shape[:2], w_hh.shape[1]), *first, x, w_ih, w_hh, saved), options
 
 
+def _recurrent_step(draw, b, n, gates, states):
+    x, *others = _recurrent(draw, b, n, gates, states)
+    return x[0], *others
+
+
+def _recurrent_step_backward(kernel, draw, b, n, gates, states, **options):
+    arguments = x, *first, w_ih, w_hh, _, _ = _recurrent_step(draw, b, n, gates, states)
+    return (*first, x, w_ih, w_hh, kernel(*arguments, **options)[-1]), options
+
+
 def _rows(draw, b, n, columns=37):
     return draw(b * (1 + n // 25), columns)
 
@@ -208,6 +218,15 @@ TABLE = {
     "gru_backward": lambda d, b, n: _recurrent_backward(kernels.gru, d, b, n, 3, 1),
     "gru_backward before": lambda d, b, n: _recurrent_backward(
         kernels.gru, d, b, n, 3, 1, reset_after=False),
+    "rnn_step": lambda d, b, n: (_recurrent_step(d, b, n, 1, 1), {}),
+    "rnn_step_backward": lambda d, b, n: _recurrent_step_backward(
+        kernels.rnn_step, d, b, n, 1, 1),
+    "lstm_step": lambda d, b, n: (_recurrent_step(d, b, n, 4, 2), {}),
+    "lstm_step_backward": lambda d, b, n: _recurrent_step_backward(
+        kernels.lstm_step, d, b, n, 4, 2),
+    "gru_step": lambda d, b, n: (_recurrent_step(d, b, n, 3, 1), {"reset_after": False}),
+    "gru_step_backward": lambda d, b, n: _recurrent_step_backward(
+        kernels.gru_step, d, b, n, 3, 1),
     "relu": _elementwise(1),
     "relu_backward": _elementwise(2),
     "sigmoid": _elementwise(1),

@@ -11,7 +11,8 @@ from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
-import onnx_windows  # noqa: F401  (adds to OPERATORS)
+import onnx_recurrent  # noqa: F401  (adds to OPERATORS)
+import onnx_windows  # noqa: F401
 from onnx_operators import OPERATORS, Skip
 
 from fastnn import no_grad

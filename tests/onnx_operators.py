@@ -1,4 +1,5 @@
-"""ONNX's operators by fastnn's operations, but those with windows: see `onnx_windows`.
+"""ONNX's operators by fastnn's operations, but those with windows (`onnx_windows`) and recurrent
+ones (`onnx_recurrent`).
 
 Each is a function of its inputs and, as keywords with ONNX's defaults, its attributes
 (https://onnx.ai/onnx/operators). It raises Skip where fastnn has no such thing.
@@ -168,7 +169,7 @@ def LRN(x, *, size, alpha=1e-4, beta=0.75, bias=1.0):
     return F.local_response_norm(x, size, alpha, beta, bias)
 
 
-# ---- optimisers and recurrent layers -------------------------------------------------------------
+# ---- optimisers ----------------------------------------------------------------------------------
 
 MANY = 10**6  # steps after which nothing is left to correct; ONNX does not correct step 0
 
@@ -212,14 +213,3 @@ def Momentum(lr, t, *tensors, alpha, beta, mode, norm_coefficient):
         dampening=1 - beta if t > 0 else 0.0, nesterov=mode == "nesterov",
     )  # fmt: skip
     return *params, *buffers
-
-
-def missing(reason):
-    def skip(*inputs, **attributes):
-        raise Skip(reason)
-
-    return skip
-
-
-for _name in ("GRU", "LSTM", "RNN"):
-    OPERATORS[_name] = missing("comes with recurrent layers")

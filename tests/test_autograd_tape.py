@@ -10,7 +10,7 @@ import pytest
 from opcheck import draw
 
 from fastnn import Tensor, grad, no_grad
-from fastnn.autograd import record
+from fastnn.autograd import record, record_together
 
 
 def leaf(*values):
@@ -204,6 +204,69 @@ def test_only_wanted_gradients_are_kept():
     x, c = leaf(1.0), Tensor(np.ones(1))
     (x * c + c).backward()
     assert c.grad is None
+
+
+# -- several outputs ----------------------------------------------------------------------------
+
+
+def product_and_sum(x, y):
+    """x y and x + y as one operation; backwards are told apart by what they were given."""
+    given = []
+
+    def backward(dp, ds):
+        given.append((dp is not None, ds is not None))
+        dp, ds = (np.zeros(x.shape) if d is None else d for d in (dp, ds))
+        return dp * y.data + ds, dp * x.data + ds
+
+    outs = record_together((x.data * y.data, x.data + y.data), (x, y), backward)
+    return *outs, given
+
+
+def test_outputs_together():
+    x, y = leaf(2.0, 3.0), leaf(5.0, 7.0)
+    p, s, given = product_and_sum(x, y)
+    (p * s + p).sum().backward()  # x^2 y + x y^2 + x y
+    assert given == [(True, True)]
+    np.testing.assert_array_equal(x.grad, 2 * x.data * y.data + y.data**2 + y.data)
+    np.testing.assert_array_equal(y.grad, x.data**2 + 2 * x.data * y.data + x.data)
+
+
+def test_some_of_the_outputs():
+    x, y = leaf(2.0), leaf(5.0)
+    for picked, seen, dx in ((0, (True, False), 5.0), (1, (False, True), 1.0)):
+        *outs, given = product_and_sum(x, y)
+        (dx_found,) = grad(outs[picked], x, np.ones(1))
+        assert given == [seen] and dx_found[0] == dx
+    with no_grad():
+        assert not any(out.requires_grad for out in product_and_sum(x, y)[:2])
+    constants = product_and_sum(Tensor(x.data), Tensor(y.data))[:2]
+    assert not any(out.requires_grad for out in constants)
+
+
+def test_losses_of_outputs_together():
+    """One after the other on a graph that is kept, and on one that is freed by the first."""
+    x, y = leaf(2.0), leaf(5.0)
+    p, s, given = product_and_sum(x, y)
+    p.backward(retain_graph=True)
+    s.backward(retain_graph=True)
+    (p + s).backward()
+    assert given == [(True, False), (False, True), (True, True)]
+    np.testing.assert_array_equal(x.grad, [5 + 1 + 6])
+    with pytest.raises(RuntimeError, match="freed"):
+        s.backward()
+    p, s, _ = product_and_sum(x, y)
+    p.backward()
+    with pytest.raises(RuntimeError, match="freed"):
+        s.backward()
+
+
+def test_deep_chain_of_outputs_together():
+    x, y = leaf(1.0), leaf(1.0)
+    p, s = x, y
+    for _ in range(3_000):
+        p, s, _ = product_and_sum(p, s * 0)
+    s.backward()
+    np.testing.assert_array_equal(x.grad, [0])
 
 
 # -- freeing ------------------------------------------------------------------------------------

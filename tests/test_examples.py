@@ -66,11 +66,48 @@ def test_every_script_has_a_row_in_the_table_and_small_pictures():
         assert picture.stat().st_size < 150_000
 
 
+def test_every_lecture_has_a_row_with_a_command_that_is_there():
+    """| item | topic | script | data | command | seconds | measured | compare with |"""
+    rows = re.findall(r"^\| (\d+) \|(.*)\|$", (FOLDER.parent / "lectures.md").read_text(), re.M)
+    assert [int(item) for item, _ in rows] == sorted(int(item) for item, _ in rows) != []
+    for _, row in rows:
+        _, script, _, command, seconds, *measured = (cell.strip() for cell in row.split("|"))
+        path = re.fullmatch(r"\[\w+\.py\]\((.+\.py)\)", script)[1]
+        assert (FOLDER.parent / path).is_file()
+        assert re.fullmatch(rf"`python docs/{path}( --\w+( \w+)?)*`", command)
+        assert float(seconds) > 0 and len(measured) == 2 and all(measured)
+
+
 def test_every_script_is_tested():
     assert {f"test_{name}" for name in SCRIPTS} <= set(globals())
 
 
 # -- the scripts -----------------------------------------------------------------------------------
+
+
+def test_activations_and_losses(example):
+    results = example("activations_and_losses")
+    assert len(results) == 15
+    for name, result in results.items():
+        assert name == "noisy ReLU" or result["difference"] < 1e-8
+        assert result.get("accuracy") is None or result["accuracy"] > 0.85
+
+
+def test_adaline(example):
+    results = example("adaline")
+    assert min(results[2, 5].values()) > 0.97  # a line separates them
+    overlapping = results[1, 9]
+    assert overlapping["Adaline, batch"] > overlapping["nearest mean"]
+    for errors in results["errors"].values():
+        assert errors[-1] < 0.4 * errors[0]
+
+
+def test_backpropagation_by_hand(example, capsys):
+    results = example("backpropagation_by_hand")
+    for worked in results.values():
+        assert worked["before"] == pytest.approx(-0.19, abs=5e-4)
+        assert worked["after"] == pytest.approx(-0.18205, abs=5e-5)
+    assert capsys.readouterr().out.count("digraph {") == 2
 
 
 @needs_mnist
@@ -123,7 +160,7 @@ def test_credit_card_fraud(example):
 @needs_mnist
 def test_deep_autoencoder(example):
     results = example("deep_autoencoder")
-    assert results["ReLU"] < results["sigmoid"] and results["sigmoid, pre-trained"] < results["sigmoid"]
+    assert max(results["ReLU"], results["sigmoid, pre-trained"]) < results["sigmoid"]
 
 
 @needs("brown")
@@ -150,6 +187,26 @@ def test_dropout_mnist(example):
 @needs_mnist
 def test_look_inside_lenet5(example):
     assert example("look_inside_lenet5")["accuracy"] > 0.85
+
+
+def test_mcculloch_pitts(example):
+    results = example("mcculloch_pitts")
+    assert results["functions of one unit"] == 14  # all but XOR and its opposite
+    assert 0.8 < results["accuracy"] < results["baseline"]
+
+
+def test_multilayer_perceptron(example):
+    results = example("multilayer_perceptron")
+    assert results["two hidden units"]["learnt"] + results["one, with shortcuts"]["learnt"] == 4
+    assert results["plane, 50 hidden units"] > results["plane, nearest mean"]
+    assert results["pixels, 50 hidden units"] > 0.95 > results["pixels, nearest mean"]
+
+
+def test_perceptron(example):
+    results = example("perceptron")
+    assert results["corrections"][-1] == [-6, 2, 2] and len(results["corrections"]) == 7
+    assert results["train"] == 1 and results["test"] > 0.97
+    assert not results["xor converged"]
 
 
 @needs_mnist
@@ -195,3 +252,24 @@ def test_seeds_repeat_and_differ(example):
         for seed in ("1", "1", "2")
     )
     assert first == again != other
+
+
+def test_universal_approximation(example):
+    results = example("universal_approximation")
+    assert results["lecture"] < 0.51
+    for name in ("tanh", "sigmoid", "ReLU", "constructed"):
+        errors = results[name]
+        assert errors[64] < errors[8] < errors[2]
+    assert results["tanh"][64] < 0.1 * results["tanh"][2]
+
+
+@needs_mnist
+def test_vanishing_gradients(example):
+    results = example("vanishing_gradients")
+    assert results["sigmoid", 20] < 1e-9 < results["sigmoid", 10] < 1e-3 < results["sigmoid", 5]
+    assert results["tanh", 20] > 0.3 and results["ReLU", 20] > 0.3
+    chance = results["sigmoid", "plain"]["accuracy"]
+    assert chance < 0.15
+    for kind in ("batch norm", "residual"):
+        assert results["sigmoid", kind]["ratio"] > 0.03
+        assert results["sigmoid", kind]["accuracy"] > 2 * chance

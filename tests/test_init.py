@@ -134,3 +134,53 @@ def test_layers_start_as_torchs(make, fan_in):
         assert p.dtype == np.float32
         assert 0.97 * bound < np.abs(p.data).max() <= bound * (1 + 1e-6)
         assert abs(p.data.std() / (bound / math.sqrt(3)) - 1) < 0.1
+
+
+@pytest.mark.parametrize(
+    "module", [nn.RNN(3, 4, 2, "relu", bidirectional=True), nn.RNNCell(3, 400, bias=False)]
+)
+def test_irnn(module):
+    assert init.irnn_(module, scale=0.5, std=0.01) is module
+    for name, p in module.named_parameters():
+        if name.startswith("weight_hh"):
+            np.testing.assert_array_equal(p.data, 0.5 * np.eye(len(p.data)))
+        elif name.startswith("weight_ih"):
+            assert 0.003 < p.data.std() < 0.03
+        else:
+            assert not p.data.any()
+
+
+def test_irnn_keeps_positive_states_and_their_gradients():
+    rnn = init.irnn_(nn.RNN(2, 3, nonlinearity="relu", dtype=np.float64))
+    h = Tensor(np.array([[[0.5, 1.0, 2.0]]]), requires_grad=True)
+    _, last = rnn(np.zeros((100, 1, 2)), h)
+    last.sum().backward()
+    np.testing.assert_array_equal(last.data, h.data)
+    np.testing.assert_array_equal(h.grad, np.ones((1, 1, 3)))
+
+
+@pytest.mark.parametrize("coupled", [False, True])
+@pytest.mark.parametrize(
+    "module",
+    [lambda **o: nn.LSTM(3, 4, 2, bidirectional=True, **o), lambda **o: nn.LSTMCell(3, 4, **o)],
+)
+def test_forget_gate_bias(module, coupled):
+    """The cell keeps what it has by sigmoid(value), and nothing else changes."""
+    module = module(coupled=coupled, peephole=True)
+    before = {key: a.copy() for key, a in module.state_dict().items()}
+    assert init.forget_gate_bias_(module, 1.5) is module
+    forget = slice(0, 4) if coupled else slice(4, 8)
+    for key, a in module.state_dict().items():
+        if key.startswith("bias_"):
+            np.testing.assert_array_equal(a[forget], 1.5 if "ih" in key else 0)
+            before[key][forget] = a[forget]
+        np.testing.assert_array_equal(a, before[key])
+
+
+def test_errors_of_recurrent_ones():
+    with pytest.raises(TypeError, match="irnn_: module must be an RNN or RNNCell, got LSTM"):
+        init.irnn_(nn.LSTM(2, 3))
+    with pytest.raises(TypeError, match="forget_gate_bias_: module must be an LSTM"):
+        init.forget_gate_bias_(nn.GRUCell(2, 3))
+    with pytest.raises(ValueError, match="forget_gate_bias_: module must have biases"):
+        init.forget_gate_bias_(nn.LSTM(2, 3, bias=False))

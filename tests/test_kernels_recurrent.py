@@ -1,5 +1,7 @@
 """Recurrent layers against loops over time: every cell, odd sizes, gradients by differences."""
 
+import copy
+
 import numpy as np
 import pytest
 import reference
@@ -49,14 +51,23 @@ class Layer:
         inputs = [self.x, *self.states, *self.weights, *self.biases]
         return [*inputs, self.options.get("peephole")] if self.op == "lstm" else inputs
 
-    def forward(self, module=kernels):
+    def forward(self, module=kernels, **options):
         call = getattr(module, self.op)
-        return call(self.x, *self.states, *self.weights, *self.biases, **self.options)
+        arguments = self.x, *self.states, *self.weights, *self.biases
+        return call(*arguments, **self.options, **options)
 
     def backward(self, saved, module=kernels, **options):
         call = getattr(module, f"{self.op}_backward")
         gradients = self.dy, *self.last
         return call(*gradients, self.x, *self.weights, saved, **self.options, **options)
+
+    def row(self, n, steps):
+        """The layer with row n of the batch alone, as it goes through these steps."""
+        row = copy.copy(self)
+        row.x, row.dy = self.x[steps, n : n + 1], self.dy[steps, n : n + 1]
+        row.states = [a[n : n + 1] for a in self.states]
+        row.last = [a[n : n + 1] for a in self.last]
+        return row
 
 
 def assert_close(actual, expected, ulps=40):
@@ -107,6 +118,73 @@ def test_gradients_by_differences(cell):
                 losses.append(loss())
             a[at] = value
             np.testing.assert_allclose(gradient[at], (losses[0] - losses[1]) / 2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("batch", [1, 3, 13, 40])
+@every_cell
+def test_lengths_and_reverse(cell, batch, reverse):
+    """Each row is what the reference makes of it alone."""
+    layer = Layer(cell, 7, batch, 3, 9)
+    lengths = np.random.default_rng(batch).integers(0, 8, batch)
+    for options in ({"lengths": lengths, "reverse": reverse}, {"reverse": reverse}):
+        y, *last, saved = layer.forward(**options)
+        dx, *gradients = layer.backward(saved, **options)
+        of_weights = []
+        for n, length in enumerate(options.get("lengths", [7] * batch)):
+            steps = np.arange(length)[::-1] if reverse else np.arange(length)
+            row = layer.row(n, steps)
+            row_y, *row_last, row_saved = row.forward(reference)
+            row_dx, *row_gradients = row.backward(row_saved, reference)
+            assert_close((y[steps, n], dx[steps, n]), (row_y[:, 0], row_dx[:, 0]))
+            assert not y[length:, n].any() and not dx[length:, n].any()
+            assert_close([a[n : n + 1] for a in last], row_last)
+            states = len(layer.states)
+            assert_close([a[n : n + 1] for a in gradients[:states]], row_gradients[:states])
+            of_weights.append([a for a in row_gradients[states:] if a is not None])
+        found = [a for a in gradients[states:] if a is not None]
+        assert_close(found, [sum(parts) for parts in zip(*of_weights, strict=True)], 400)
+
+
+@every_cell
+def test_lengths_in_full_change_nothing(cell):
+    layer = Layer(cell, 4, 9, 3, 11)
+    y, *last, saved = layer.forward()
+    packed_y, *packed_last, packed_saved = layer.forward(lengths=[4] * 9)
+    assert_close((y, *last), (packed_y, *packed_last))
+    assert_close(layer.backward(saved), layer.backward(packed_saved, lengths=[4] * 9))
+
+
+@every_cell
+def test_integers_stand_for_one_hot_rows(cell):
+    layer = Layer(cell, 5, 6, 7, 8)
+    classes = np.random.default_rng(0).integers(0, 7, (5, 6)).astype(np.uint8)
+    layer.x = np.eye(7)[classes]
+    for biases in (layer.biases, [None, None]):
+        layer.biases = biases
+        expected = layer.forward()
+        _, *gradients = layer.backward(expected[-1])
+        one_hot = copy.copy(layer)
+        one_hot.x = classes
+        results = one_hot.forward()
+        assert_close(results, expected)
+        dx, *one_hot_gradients = one_hot.backward(results[-1])
+        assert dx is None
+        assert_close(one_hot_gradients, gradients)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (3, 5, 7), (20, 4, 33)], ids=str)
+@every_cell
+def test_one_step(cell, sizes, dtype):
+    layer = Layer(cell, 1, *sizes, dtype)
+    arguments = layer.x[0], *layer.states, *layer.weights, *layer.biases
+    results = getattr(kernels, f"{layer.op}_step")(*arguments, **layer.options)
+    assert_close(results, getattr(reference, f"{layer.op}_step")(*arguments, **layer.options))
+    arguments = *layer.last, layer.x[0], *layer.weights, results[-1]
+    gradients = getattr(kernels, f"{layer.op}_step_backward")(*arguments, **layer.options)
+    backward = getattr(reference, f"{layer.op}_step_backward")
+    assert_close(gradients, backward(*arguments, **layer.options))
 
 
 @every_cell
@@ -191,13 +269,15 @@ def test_odd_arrays(cell):
         assert_close(layer.backward(results[-1]), gradients)
 
 
+@pytest.mark.parametrize("ragged", [False, True])
 @every_cell
-def test_any_number_of_threads(cell):
+def test_any_number_of_threads(cell, ragged):
     layer = Layer(cell, 12, 45, 20, 50, np.float32)
+    options = {"lengths": np.arange(45) % 13, "reverse": True} if ragged else {}
 
     def run():
-        y, *last, saved = layer.forward()
-        gradients = layer.backward(saved)
+        y, *last, saved = layer.forward(**options)
+        gradients = layer.backward(saved, **options)
         return [y, *last, *saved, *(g for g in gradients if g is not None)]
 
     same_for_any_threads(run)
@@ -245,11 +325,21 @@ def test_errors():
         (lambda: kernels.lstm_backward(None, h, h, x, w_ih, w_hh, saved[1:]),
          TypeError, "lstm_backward: saved must be the tuple of 3 arrays that forward returns"),
         (lambda: kernels.lstm_backward(None, h, h, x[1:], w_ih, w_hh, saved),
-         ValueError, r"lstm_backward: saved gates must have shape \(4, 2, 16\), got \(5, 2, 16\)"),
+         ValueError, r"lstm_backward: saved gates must have shape \(8, 16\), got \(10, 16\)"),
         (lambda: kernels.gru(x, h, w_ih, w_hh),
          ValueError, r"gru: w_hh must have shape \(3 U, U\), got \(16, 4\)"),
         (lambda: kernels.rnn(x, h, w_ih[:4], w_hh[:4], nonlinearity="sin"),
          ValueError, "rnn: nonlinearity must be one of .*, got 'sin'"),
+        (lambda: kernels.lstm(x, h, h, w_ih, w_hh, lengths=[5, 6]),
+         ValueError, "lstm: lengths must be in 0..5, got 6"),
+        (lambda: kernels.lstm(x, h, h, w_ih, w_hh, lengths=[5]),
+         ValueError, r"lstm: lengths must have shape \(2,\), got \(1,\)"),
+        (lambda: kernels.lstm(x, h, h, w_ih, w_hh, lengths=[5.0, 1.0]),
+         TypeError, "lstm: lengths must be integers, got float64"),
+        (lambda: kernels.lstm(np.full((5, 2), 3), h, h, w_ih, w_hh),
+         ValueError, "embedding: index must be in 0..2"),
+        (lambda: kernels.lstm_step(x, h, h, w_ih, w_hh),
+         ValueError, r"lstm_step: x must have shape \(N, D\), or .*, got \(5, 2, 3\)"),
     ]  # fmt: skip
     for call, error, message in calls:
         with pytest.raises(error, match=message):

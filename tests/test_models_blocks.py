@@ -14,7 +14,6 @@ from fastnn.models.lenet5_1998 import (
     CONNECTIONS,
     LeNet5_1998,
     PartialConv2d,
-    ScaledTanh,
     Subsampling,
 )
 from fastnn.models.resnet import BasicBlock, Bottleneck
@@ -33,7 +32,7 @@ BLOCKS = {
     "inception of the paper": lambda: Inception(4, (1, 2, 1, 1, 2, 1), third=5),
     "partial convolution": lambda: PartialConv2d(4, ((0, 1), (3,), (0, 2, 3)), 3),
     "subsampling": lambda: Subsampling(4),
-    "scaled tanh": ScaledTanh,
+    "scaled tanh": nn.ScaledTanh,
 }
 
 
@@ -148,5 +147,5 @@ def test_subsampling_and_its_squashing():
     windows = X[:, :, :4].reshape(2, 4, 2, 2, 2, 2).sum(axis=(3, 5))
     expected = layer.weight.data[:, None, None] * windows + layer.bias.data[:, None, None]
     np.testing.assert_allclose(layer(X[:, :, :4]).data, expected, rtol=1e-12)
-    at_one = ScaledTanh()(np.array([1.0, -1.0])).data
+    at_one = nn.ScaledTanh()(np.array([1.0, -1.0])).data
     np.testing.assert_allclose(at_one, [1, -1], atol=1e-4)

@@ -42,6 +42,8 @@ LAYERS = [
     (nn.Softplus(2.0, 3.0), lambda x: F.softplus(x, 2.0, 3.0)),
     (nn.LeakyReLU(0.2), lambda x: F.leaky_relu(x, 0.2)),
     (nn.ELU(0.5), lambda x: F.elu(x, 0.5)),
+    (nn.NoisyReLU().eval(), F.relu),
+    (nn.ScaledTanh(), F.scaled_tanh),
     (nn.Softmax(dim=-1), lambda x: F.softmax(x, -1)),
     (nn.LogSoftmax(dim=1), lambda x: F.log_softmax(x, 1)),
 ]  # fmt: skip
@@ -145,6 +147,36 @@ def test_dropout_of_channels(layer, function, shape):
     fastnn.manual_seed(2)
     np.testing.assert_array_equal(layer(x).data, expected)
     np.testing.assert_array_equal(layer.eval()(x).data, x)
+
+
+def test_noisy_relu_is_noisy_while_training():
+    layer = nn.NoisyReLU()
+    fastnn.manual_seed(3)
+    y = layer(IMAGES).data
+    fastnn.manual_seed(3)
+    np.testing.assert_array_equal(y, F.noisy_relu(IMAGES).data)
+    assert (y != layer(IMAGES).data).any()
+
+
+def test_maxout():
+    layer = nn.Maxout(3, 4, pieces=5, dtype=np.float64)
+    x = draw(2, 6, 3)
+    units = F.linear(x, layer.weight, layer.bias).data
+    np.testing.assert_array_equal(layer(x).data, units.reshape(2, 6, 4, 5).max(-1))
+    assert np.abs(layer.weight.data).max() <= 1 / np.sqrt(3) and layer.bias.shape == (20,)
+    assert repr(layer) == "Maxout(in_features=3, out_features=4, pieces=5, bias=True)"
+    assert list(nn.Maxout(3, 4, bias=False).state_dict()) == ["weight"]
+    with pytest.raises(ValueError, match="Maxout: pieces must be >= 1, got 0"):
+        nn.Maxout(3, 4, 0)
+
+
+def test_maxout_as_relu_and_as_absolute_value():
+    for low, function in ((0.0, F.relu), (-1.0, lambda x: np.abs(x))):
+        layer = nn.Maxout(1, 1, dtype=np.float64)
+        layer.weight.data[:, 0] = 1, low
+        layer.bias.data[...] = 0
+        x = draw(20, 1)
+        np.testing.assert_array_equal(layer(x).data, np.asarray(function(x)))
 
 
 def test_padding_of_a_layer():

@@ -66,6 +66,33 @@ def test_a_model_of_numbers_of_rows():
         summary(model, (5,))
 
 
+@pytest.mark.parametrize(
+    ("layer", "outputs", "weights"),
+    [
+        (nn.RNN(7, 5, batch_first=True), 5, 5 * 7 + 5 * 5),
+        (nn.GRU(7, 5, 2, batch_first=True), 5, 15 * 7 + 15 * 5 + 2 * 15 * 5),
+        (nn.LSTM(7, 5, bidirectional=True, batch_first=True), 10, 2 * (20 * 7 + 20 * 5)),
+        (nn.LSTM(7, 5, proj_size=2, batch_first=True), 2, 20 * 7 + 20 * 2 + 2 * 5),
+        (nn.LSTM(7, 5, bias=False, peephole=True, coupled=True), 5, 15 * 7 + 15 * 5 + 2 * 5),
+    ],
+    ids=repr,
+)
+def test_recurrent_layers(layer, outputs, weights):
+    """Every weight is used once a step."""
+    (row,) = summary(layer, (50, 7)).layers
+    biases = sum(p.size for name, p in layer.named_parameters() if name.startswith("bias_"))
+    assert row.output_shape == (50, outputs)
+    assert (row.parameters, row.flops) == (weights + biases, 2 * 50 * weights)
+    assert "50 x" in str(summary(layer, (50, 7)))
+
+
+def test_cells_and_integers():
+    (row,) = summary(nn.LSTMCell(7, 5), (7,)).layers
+    assert (row.output_shape, row.flops) == ((5,), 2 * (20 * 7 + 20 * 5))
+    (row,) = summary(nn.RNN(7, 5, batch_first=True), (50,), int).layers
+    assert (row.output_shape, row.flops) == ((50, 5), 2 * 50 * (5 * 7 + 5 * 5))
+
+
 class Shared(nn.Module):
     """One layer used twice, and a layer of an unknown kind."""
 

@@ -45,6 +45,29 @@ def mnist():
     return tuple(((images - mean) / std, labels) for images, labels in (train[:], test[:]))
 
 
+def digits_plane(*classes):
+    """The embedded digits of some classes (all unless given) in two numbers each, the first two
+    principal components of their training images: (x (N, 2), labels (N,)) of training, of test."""
+    parts = [part.arrays for part in fastnn.data.load_digits()]
+    if classes:
+        chosen = [np.isin(labels, classes) for _, labels in parts]
+        parts = [(x[rows], y[rows]) for (x, y), rows in zip(parts, chosen, strict=True)]
+    mean = parts[0][0].mean(axis=0)
+    flat = [((images - mean).reshape(-1, 64), labels) for images, labels in parts]
+    axes = np.linalg.svd(flat[0][0], full_matrices=False)[2][:2]
+    axes *= np.sign(axes.sum(axis=1, keepdims=True))  # else a matter of taste
+    return tuple((x @ axes.T, labels) for x, labels in flat)
+
+
+def nearest_mean(train, test):
+    """The baseline: the accuracy of answering with the class whose training mean is nearest."""
+    (x, y), (x_test, y_test) = train, test
+    classes = np.unique(y)
+    means = np.stack([x[y == label].mean(0) for label in classes])
+    nearest = ((x_test[:, None] - means) ** 2).sum(2).argmin(1)
+    return float((classes[nearest] == y_test).mean())
+
+
 def batches(count, size, steps, seed):
     """Indices of `steps` batches: one shuffled pass over all `count` samples after the other."""
     rng = np.random.default_rng(seed)
@@ -73,6 +96,16 @@ def curves(panel, title, xlabel, ylabel=""):
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.spines["bottom"].set_color(GREY)
     panel.tick_params(length=0, colors=INK, labelsize=8)
+    return panel
+
+
+def plane(panel, title, xlabel="", ylabel=""):
+    """A panel for two coordinates: a thin frame, no grid."""
+    panel.set_title(title, loc="left", fontsize=10, color=INK)
+    panel.set_xlabel(xlabel, fontsize=9, color=INK)
+    panel.set_ylabel(ylabel, fontsize=9, color=INK)
+    panel.tick_params(length=0, colors=INK, labelsize=8)
+    panel.spines[:].set_color("#e4e7ea")
     return panel
 
 

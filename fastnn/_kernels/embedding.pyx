@@ -47,21 +47,23 @@ def first_outside(cnp.ndarray index, int64_t rows):
 
 
 cdef void copy_rows(const char *weight, Py_ssize_t stride, const int64_t *index, Py_ssize_t n,
-                    size_t nbytes, char *y) noexcept nogil:
+                    size_t nbytes, char *y, Py_ssize_t y_stride) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
-        memcpy(y + i * nbytes, weight + index[i] * stride, nbytes)
+        memcpy(y + i * y_stride, weight + index[i] * stride, nbytes)
 
 
-def embedding(cnp.ndarray index, cnp.ndarray weight):
-    """index (N,) contiguous int64, in range; weight (V, D), its rows contiguous -> y (N, D)."""
+def embedding(cnp.ndarray index, cnp.ndarray weight, cnp.ndarray y):
+    """index (N,) contiguous int64, in range; weight (V, D), its rows contiguous -> y (N, D), given
+    with contiguous rows, or None for a new one."""
     cdef cnp.npy_intp shape[2]
     shape[0], shape[1] = index.shape[0], weight.shape[1]
-    cdef cnp.ndarray y = empty(2, shape, cnp.PyArray_TYPE(weight))
+    if y is None:
+        y = empty(2, shape, cnp.PyArray_TYPE(weight))
     cdef const char *table = <const char *>cnp.PyArray_DATA(weight)
     cdef const int64_t *number = <const int64_t *>cnp.PyArray_DATA(index)
     cdef char *out = <char *>cnp.PyArray_DATA(y)
-    cdef Py_ssize_t n = shape[0], stride = weight.strides[0]
+    cdef Py_ssize_t n = shape[0], stride = weight.strides[0], y_stride = y.strides[0]
     cdef size_t nbytes = shape[1] * cnp.PyArray_ITEMSIZE(weight)
     cdef Py_ssize_t items = (n + ITEM_ROWS - 1) // ITEM_ROWS, item, first = 0, last
     cdef Py_ssize_t slice_items = 1 + SLICE_ELEMENTS // (ITEM_ROWS * max(shape[1], MIN_COLUMNS))
@@ -72,7 +74,7 @@ def embedding(cnp.ndarray index, cnp.ndarray weight):
             for item in prange(first, last, schedule="static", num_threads=threads):
                 copy_rows(table, stride, number + item * ITEM_ROWS,
                           min(<Py_ssize_t>ITEM_ROWS, n - item * ITEM_ROWS), nbytes,
-                          out + item * ITEM_ROWS * nbytes)
+                          out + item * ITEM_ROWS * y_stride, y_stride)
         PyErr_CheckSignals()
         first = last
     return y

@@ -22,8 +22,8 @@ from .memory cimport Block, block, empty
 from .pack cimport pack_panel, pack_panels
 from .threads cimport threads_for
 from .tile cimport (
-    GEMM_A_IN_PLACE, TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, padded_columns,
-    panel_width, tile_run, tile_t, wide_panel,
+    GEMM_A_IN_PLACE, TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, k_blocks,
+    packed_rows, padded_columns, panel_width, tile_run, tile_t, wide_panel,
 )
 from .vecmath cimport ACT_NONE, ACT_RELU, ACT_SIGMOID, ACT_TANH
 
@@ -33,7 +33,6 @@ cdef extern from "openmp.h" nogil:
     int omp_get_thread_num()
 
 cdef enum:
-    KC_BYTES = 3072        # of B's column in one block: a panel of KC x 32 floats is 96 KiB, in L2
     NC = 3072              # columns in one slice (whole panels): KC x NC floats of packed B are 9 MiB, in L3
     GROUP_TILES = 168 / TILE_ROWS  # in one item: 168 rows x KC floats are half a MiB, in L2
     TOGETHER = 4           # panels of B packed at a time
@@ -67,11 +66,6 @@ cdef struct Slice:        # one slice: C[m, n] += A[m, k] B[k, n]
 cdef inline Py_ssize_t tile_begin(Py_ssize_t t, Py_ssize_t tiles, Py_ssize_t m) noexcept nogil:
     """First row of tile t: m rows in tiles of nearly equal height."""
     return t * m // tiles
-
-
-cdef inline Py_ssize_t packed_rows(size_t itemsize) noexcept nogil:
-    """Rows of a packed tile of A in memory: whole vectors."""
-    return ceil_div(TILE_ROWS * itemsize, VEC_BYTES) * VEC_BYTES // itemsize
 
 
 cdef inline floating *packed_panel(Slice *s, Py_ssize_t panel, Py_ssize_t panel0,
@@ -225,12 +219,6 @@ cdef void run_slice(Slice *s, floating *_) noexcept nogil:
             pack_item[floating](s, item, tiles, panel0, NULL)
         for item in prange(groups * chunks, schedule="dynamic"):
             run_item[floating](s, item, groups, chunks, NULL)
-
-
-cdef inline Py_ssize_t k_blocks(Py_ssize_t k, size_t itemsize) noexcept nogil:
-    """Blocks of the inner dimension: each between half and one and a half KC."""
-    cdef Py_ssize_t kc = KC_BYTES // itemsize
-    return max(1, (k + kc // 2) // kc)
 
 
 cdef class PackedMatrix:

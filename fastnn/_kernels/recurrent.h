@@ -23,20 +23,21 @@ enum { GRU_ALL, GRU_RESET, GRU_NEW }; /* what of a GRU's step: all, or r (and z)
 
 typedef struct {
     int cell;
-    ptrdiff_t T, N, U;
+    ptrdiff_t U;
     ptrdiff_t width;      /* numbers in a row of gates and dgates */
-    void *gates;          /* (T, N, width) IN: x's product and bias; OUT: activated. GRU: r z n q */
-    void *h, *c;          /* (T + 1, N, U): h[t], c[t] are the state before step t */
+    void *gates;          /* (R, width) IN: x's product and bias; OUT: activated. GRU: r z n q */
+    void *h, *c;          /* (N + R, U): the first states, then those after each of the R rows */
     const void *bias;     /* GRU: of q (U) */
     const void *peephole; /* LSTM: i f o (3, U), coupled: f o (2, U); NULL: none */
-    const void *dy;       /* (T, N, U), NULL: zero */
-    void *dgates;         /* (T, N, width) OUT: gradients of a. GRU: r z n q */
-    void *dh, *dc;        /* (N, U) IN: gradients of the last state; OUT: of the first */
+    const void *dy;       /* (R, U), NULL: zero */
+    void *dgates;         /* (R, width) OUT: gradients of a. GRU: r z n q */
+    void *dh, *dc;        /* (N, U) IN: gradients of the last states; OUT: of the first */
 } recurrent_t;
 
-/* Units [unit, unit + units) of rows [row, row + rows) at step t. */
+/* Units [unit, unit + units) of rows [row, row + rows) of the batch at one step, whose row 0 is row
+ * `at` of gates, and of h and c row `before` before the step and `after` after it. */
 typedef struct {
-    ptrdiff_t t, row, rows, unit, units;
+    ptrdiff_t at, before, after, row, rows, unit, units;
     const void *sum;     /* the products: row i's gate g is at sum + i * sum_row + g * sum_gate */
     ptrdiff_t sum_row, sum_gate;
 } part_t;
@@ -52,14 +53,14 @@ static inline void recurrent_forward(size_t itemsize, const recurrent_t *s, cons
 }
 
 /* phase: GRU_BEFORE has two, z and n, then r. In the first, sum is the gradient of h by way of the
- * step after; NULL after the last. */
+ * step after; NULL where there is none. */
 static inline void recurrent_backward(size_t itemsize, const recurrent_t *s, const part_t *p, int phase)
 {
     if (itemsize == sizeof(float)) recurrent_backward_f32(s, p, phase);
     else recurrent_backward_f64(s, p, phase);
 }
 
-/* dh, once the steps are over: the gradient of h[0]. */
+/* dh, once the steps are over: the gradient of the first state. */
 static inline void recurrent_begin(size_t itemsize, const recurrent_t *s, const part_t *p)
 {
     if (itemsize == sizeof(float)) recurrent_begin_f32(s, p);

@@ -26,10 +26,13 @@ ALWAYS_INLINE void FN(gate_store)(REAL *x, V v, const ptrdiff_t n)
     }
 
 #define ARGUMENTS const recurrent_t *s, const part_t *p, ptrdiff_t i, ptrdiff_t j, const ptrdiff_t n
-/* Where the vector's numbers lie in (..., N, width), in (..., N, U), and in (U). */
-#define IN_GATES(t) ((((t) * s->N + p->row + i) * s->width) + p->unit + j)
-#define IN_STATE(t) ((((t) * s->N + p->row + i) * s->U) + p->unit + j)
+/* Where the vector's numbers lie in (U), in gates, in dy, in the batch, and in h and c. */
 #define UNIT (p->unit + j)
+#define IN_GATES ((p->at + p->row + i) * s->width + UNIT)
+#define IN_Y ((p->at + p->row + i) * s->U + UNIT)
+#define IN_BATCH ((p->row + i) * s->U + UNIT)
+#define BEFORE ((p->before + p->row + i) * s->U + UNIT)
+#define AFTER ((p->after + p->row + i) * s->U + UNIT)
 #define LOAD(x) FN(gate_load)(x, n)
 #define STORE(x, v) FN(gate_store)(x, v, n)
 #define SUM(gate) LOAD((const REAL *)p->sum + i * p->sum_row + (gate) * p->sum_gate + j)
@@ -39,9 +42,9 @@ ALWAYS_INLINE void FN(gate_store)(REAL *x, V v, const ptrdiff_t n)
 ALWAYS_INLINE V FN(gradient_of_h)(ARGUMENTS, const int carried)
 {
     V dh = {0};
-    if (carried || !p->sum) dh = LOAD((const REAL *)s->dh + IN_STATE(0));
+    if (carried || !p->sum) dh = LOAD((const REAL *)s->dh + IN_BATCH);
     if (p->sum) dh += SUM(0);
-    if (s->dy) dh += LOAD((const REAL *)s->dy + IN_STATE(p->t));
+    if (s->dy) dh += LOAD((const REAL *)s->dy + IN_Y);
     return dh;
 }
 
@@ -49,30 +52,30 @@ ALWAYS_INLINE V FN(gradient_of_h)(ARGUMENTS, const int carried)
 
 ALWAYS_INLINE void FN(rnn_vector)(ARGUMENTS, const int cell)
 {
-    const V a = LOAD((const REAL *)s->gates + IN_GATES(p->t)) + SUM(0);
+    const V a = LOAD((const REAL *)s->gates + IN_GATES) + SUM(0);
     const V h = cell == RNN_TANH ? FN(vec_tanh)(a) : cell == RNN_RELU ? FN(vec_relu)(a) : a;
-    STORE((REAL *)s->h + IN_STATE(p->t + 1), h);
+    STORE((REAL *)s->h + AFTER, h);
 }
 
 ALWAYS_INLINE void FN(rnn_vector_backward)(ARGUMENTS, const int cell) /* h = tanh a, relu a, a */
 {
     const V dh = FN(gradient_of_h)(s, p, i, j, n, 0);
-    const V h = LOAD((const REAL *)s->h + IN_STATE(p->t + 1));
+    const V h = LOAD((const REAL *)s->h + AFTER);
     const V da = cell == RNN_TANH ? dh * (1 - h * h)
         : cell == RNN_RELU        ? VEC_SELECT(V, h <= 0, (V){0}, dh)
                                   : dh;
-    STORE((REAL *)s->dgates + IN_GATES(p->t), da);
+    STORE((REAL *)s->dgates + IN_GATES, da);
 }
 
 /* ---- LSTM: gates i f g o, or, coupled, f g o ---- */
 
 ALWAYS_INLINE void FN(lstm_vector)(ARGUMENTS, const int coupled, const int peephole)
 {
-    REAL *gates = (REAL *)s->gates + IN_GATES(p->t);
+    REAL *gates = (REAL *)s->gates + IN_GATES;
     const REAL *w = (const REAL *)s->peephole + (peephole ? UNIT : 0);
     const ptrdiff_t U = s->U;
     const int F = coupled ? 0 : 1, G = F + 1, O = F + 2;
-    const V before = LOAD((const REAL *)s->c + IN_STATE(p->t));
+    const V before = LOAD((const REAL *)s->c + BEFORE);
     V i_gate, f = LOAD(gates + F * U) + SUM(F);
     if (peephole) f += LOAD(w + F * U) * before;
     f = FN(vec_sigmoid)(f);
@@ -92,21 +95,21 @@ ALWAYS_INLINE void FN(lstm_vector)(ARGUMENTS, const int coupled, const int peeph
     STORE(gates + F * U, f);
     STORE(gates + G * U, g);
     STORE(gates + O * U, o);
-    STORE((REAL *)s->c + IN_STATE(p->t + 1), c);
-    STORE((REAL *)s->h + IN_STATE(p->t + 1), o * FN(vec_tanh)(c));
+    STORE((REAL *)s->c + AFTER, c);
+    STORE((REAL *)s->h + AFTER, o * FN(vec_tanh)(c));
 }
 
 /* c = f c' + i g,  h = o tanh c */
 ALWAYS_INLINE void FN(lstm_vector_backward)(ARGUMENTS, const int coupled, const int peephole)
 {
-    const REAL *gates = (const REAL *)s->gates + IN_GATES(p->t);
-    REAL *dgates = (REAL *)s->dgates + IN_GATES(p->t);
-    REAL *dc_at = (REAL *)s->dc + IN_STATE(0);
+    const REAL *gates = (const REAL *)s->gates + IN_GATES;
+    REAL *dgates = (REAL *)s->dgates + IN_GATES;
+    REAL *dc_at = (REAL *)s->dc + IN_BATCH;
     const REAL *w = (const REAL *)s->peephole + (peephole ? UNIT : 0);
     const ptrdiff_t U = s->U;
     const int F = coupled ? 0 : 1, G = F + 1, O = F + 2;
-    const V before = LOAD((const REAL *)s->c + IN_STATE(p->t));
-    const V tanh_c = FN(vec_tanh)(LOAD((const REAL *)s->c + IN_STATE(p->t + 1)));
+    const V before = LOAD((const REAL *)s->c + BEFORE);
+    const V tanh_c = FN(vec_tanh)(LOAD((const REAL *)s->c + AFTER));
     const V f = LOAD(gates + F * U), g = LOAD(gates + G * U), o = LOAD(gates + O * U);
     const V i_gate = coupled ? 1 - f : LOAD(gates);
     const V dh = FN(gradient_of_h)(s, p, i, j, n, 0);
@@ -131,9 +134,9 @@ ALWAYS_INLINE void FN(lstm_vector_backward)(ARGUMENTS, const int coupled, const 
 
 ALWAYS_INLINE void FN(gru_vector)(ARGUMENTS, const int part)
 {
-    REAL *gates = (REAL *)s->gates + IN_GATES(p->t);
+    REAL *gates = (REAL *)s->gates + IN_GATES;
     const ptrdiff_t U = s->U;
-    const V before = LOAD((const REAL *)s->h + IN_STATE(p->t));
+    const V before = LOAD((const REAL *)s->h + BEFORE);
     V z, a = LOAD(gates + 2 * U);
     if (part == GRU_NEW) {
         z = LOAD(gates + U);
@@ -150,17 +153,17 @@ ALWAYS_INLINE void FN(gru_vector)(ARGUMENTS, const int part)
     }
     const V new = FN(vec_tanh)(a);
     STORE(gates + 2 * U, new);
-    STORE((REAL *)s->h + IN_STATE(p->t + 1), new + z * (before - new));
+    STORE((REAL *)s->h + AFTER, new + z * (before - new));
 }
 
 /* n = tanh(x's part + r q),  h = n + z (h' - n); or n = tanh a with q = r h' */
 ALWAYS_INLINE void FN(gru_vector_backward)(ARGUMENTS, const int part)
 {
-    const REAL *gates = (const REAL *)s->gates + IN_GATES(p->t);
-    REAL *dgates = (REAL *)s->dgates + IN_GATES(p->t);
-    REAL *carried = (REAL *)s->dh + IN_STATE(0); /* of h', by other ways than the product */
+    const REAL *gates = (const REAL *)s->gates + IN_GATES;
+    REAL *dgates = (REAL *)s->dgates + IN_GATES;
+    REAL *carried = (REAL *)s->dh + IN_BATCH; /* of h', by other ways than the product */
     const ptrdiff_t U = s->U;
-    const V before = LOAD((const REAL *)s->h + IN_STATE(p->t));
+    const V before = LOAD((const REAL *)s->h + BEFORE);
     const V r = LOAD(gates);
     if (part == GRU_RESET) { /* sum is the gradient of q */
         const V dq = SUM(0);
@@ -221,7 +224,7 @@ static void FN(recurrent_backward)(const recurrent_t *s, const part_t *p, int ph
 
 ALWAYS_INLINE void FN(begin_vector)(ARGUMENTS, const int carried)
 {
-    REAL *dh = (REAL *)s->dh + IN_STATE(0);
+    REAL *dh = (REAL *)s->dh + IN_BATCH;
     STORE(dh, carried ? LOAD(dh) + SUM(0) : SUM(0));
 }
 
@@ -235,9 +238,12 @@ static void FN(recurrent_begin)(const recurrent_t *s, const part_t *p)
 #undef SUM
 #undef STORE
 #undef LOAD
-#undef UNIT
-#undef IN_STATE
+#undef AFTER
+#undef BEFORE
+#undef IN_BATCH
+#undef IN_Y
 #undef IN_GATES
+#undef UNIT
 #undef ARGUMENTS
 #undef EACH_VECTOR
 #undef FN

@@ -27,6 +27,9 @@ cdef extern from "tile.h" nogil:
         const Py_ssize_t *c_row
         Py_ssize_t columns
 
+cdef enum:
+    KC_BYTES = 3072  # of B's column in one block: a panel of KC x 32 floats is 96 KiB, in L2
+
 
 cdef void tile_run(const tile_t *t, size_t itemsize, int rows, Py_ssize_t width) noexcept nogil
 
@@ -52,6 +55,22 @@ cdef inline Py_ssize_t padded_columns(Py_ssize_t n, size_t itemsize) noexcept no
     """Columns in memory of all panels of n columns."""
     cdef Py_ssize_t rest = n % wide_panel(itemsize)
     return n - rest + (panel_width(rest, itemsize) if rest else 0)
+
+
+cdef inline Py_ssize_t packed_rows(size_t itemsize) noexcept nogil:
+    """Rows of a packed tile of A in memory: whole vectors."""
+    return ceil_div(TILE_ROWS * itemsize, VEC_BYTES) * VEC_BYTES // itemsize
+
+
+cdef inline Py_ssize_t k_blocks(Py_ssize_t k, size_t itemsize) noexcept nogil:
+    """Blocks of the inner dimension of packed products: each between half and one and a half KC."""
+    cdef Py_ssize_t kc = KC_BYTES // itemsize
+    return max(1, (k + kc // 2) // kc)
+
+
+cdef inline Py_ssize_t k_most(Py_ssize_t k, size_t itemsize) noexcept nogil:
+    """At least the length of each of k_blocks' blocks, for this and every shorter k."""
+    return min(k, 3 * KC_BYTES // (2 * itemsize))
 
 
 cdef inline void activate(floating *x, Py_ssize_t n, int kind) noexcept nogil:

@@ -11,9 +11,9 @@ from .grad_mode import enable_grad, is_grad_enabled, no_grad
 from .gradcheck import gradcheck
 from .shape import cat, stack
 from .tape import grad
-from .tensor import Tensor, as_tensor, record
+from .tensor import Tensor, as_tensor, record, record_together
 
 __all__ = [
     "Tensor", "as_tensor", "cat", "enable_grad", "grad", "gradcheck", "is_grad_enabled",
-    "no_grad", "record", "stack",
+    "no_grad", "record", "record_together", "stack",
 ]  # fmt: skip

@@ -47,7 +47,7 @@ def sweep(sinks, gradients, retain_graph=False, wanted=()):
             if sink is None or gradient is None:
                 continue
             if sink in totals:
-                totals[sink] = kernels.add(totals[sink], gradient)
+                totals[sink] = _plus(totals[sink], gradient)
             else:
                 totals[sink] = gradient
                 if sink.__class__ is Node:
@@ -66,10 +66,24 @@ def sweep(sinks, gradients, retain_graph=False, wanted=()):
             node.inputs = node.backward = None
 
 
+def _plus(a, b):
+    """The sum of two gradients. That of a node with several outputs (`record_together`) is a tuple
+    of theirs, None where none has arrived; that of looked-up rows may know how to add its like
+    (functional/_lookup.py)."""
+    if a.__class__ is not tuple:
+        if a.__class__ is b.__class__ is not np.ndarray:
+            return a + b
+        return kernels.add(a, b)
+    pairs = zip(a, b, strict=True)
+    return tuple(y if x is None else x if y is None else kernels.add(x, y) for x, y in pairs)
+
+
 def _take(totals, sink, like):
     """The gradient of `sink` as an array that nobody else holds: copied only where it must be."""
     # Two references: the dict's, and the argument itself. A view would show in its base.
-    if getrefcount(totals[sink]) == 2 and not isinstance(totals[sink].base, np.ndarray):
+    # What is no array (functional/_lookup.py) becomes one.
+    base = getattr(totals[sink], "base", like)
+    if getrefcount(totals[sink]) == 2 and not isinstance(base, np.ndarray):
         return totals[sink]
     own = np.empty_like(like)
     own[...] = totals[sink]

@@ -19,7 +19,8 @@ class Tensor:
     is not recorded: do so between a backward pass and the next forward one, as optimisers do.
     """
 
-    __slots__ = ("_node", "data", "grad", "requires_grad")
+    # looked_up: which rows of a table these are; unset but by functional.embedding.
+    __slots__ = ("_node", "data", "grad", "looked_up", "requires_grad")
     __array_priority__ = 1000.0  # `ndarray + Tensor` is ours
 
     def __init__(self, data, requires_grad=False):
@@ -197,6 +198,20 @@ def record(out, parents, backward):
         if tensor.requires_grad:
             tensor._node = Node(next_order(), inputs, backward)
     return tensor
+
+
+def record_together(outs, parents, backward):
+    """`record` for arrays that are computed together: -> a tuple of Tensors, one around each.
+
+    backward(*dys): as in `record`, with a gradient for each of `outs`, None where none arrived.
+    """
+    joint = record(outs, parents, lambda dys: backward(*dys))  # its gradient: a tuple, see tape.py
+    nothing = (None,) * (len(outs) - 1)
+
+    def part(i, out):
+        return record(out, (joint,), lambda dy: ((*nothing[:i], dy, *nothing[i:]),))
+
+    return tuple(part(i, out) for i, out in enumerate(outs))
 
 
 def as_tensor(x, like=None):

@@ -5,7 +5,19 @@ and records its backward on the tape (``autograd.record``). A backward computes 
 those parents that require one, and no others. Backwards stand below the line they differentiate.
 """
 
-from .activation import elu, leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from .activation import (
+    elu,
+    leaky_relu,
+    log_softmax,
+    maxout,
+    noisy_relu,
+    relu,
+    scaled_tanh,
+    sigmoid,
+    softmax,
+    softplus,
+    tanh,
+)
 from .classification import cross_entropy, nll_loss
 from .conv import conv1d, conv2d, fold, unfold
 from .conv_transpose import conv_transpose1d, conv_transpose2d
@@ -27,6 +39,7 @@ from .pool import (
     max_pool1d,
     max_pool2d,
 )
+from .recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
 from .resize import interpolate
 from .shape import flatten
 
@@ -35,8 +48,9 @@ __all__ = [
     "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
     "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu", "embedding", "flatten", "fold",
-    "group_norm", "instance_norm", "interpolate", "l1_loss", "layer_norm", "leaky_relu", "linear",
-    "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool2d",
-    "mse_loss", "nll_loss", "one_hot", "pad", "relu", "sigmoid", "softmax", "softplus", "tanh",
-    "unfold",
+    "group_norm", "gru", "gru_cell", "instance_norm", "interpolate", "l1_loss", "layer_norm",
+    "leaky_relu", "linear", "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "lstm",
+    "lstm_cell", "max_pool1d", "max_pool2d", "maxout", "mse_loss", "nll_loss", "noisy_relu",
+    "one_hot", "pad", "relu", "rnn", "rnn_cell", "scaled_tanh", "sigmoid", "softmax", "softplus",
+    "tanh", "unfold",
 ]  # fmt: skip

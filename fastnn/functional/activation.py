@@ -1,10 +1,11 @@
 """Activations and softmax. ``inplace`` is accepted because torch's signature has it, and changes
-nothing: inputs are never modified."""
+nothing: inputs are never modified. torch has no `maxout`, `noisy_relu` and `scaled_tanh`."""
 
 import warnings
 
-from .. import kernels
+from .. import kernels, random
 from ..autograd import as_tensor, record
+from ..autograd.reduce import normal_axes
 
 # Activations that other operations compute with their output, with their backwards in y.
 _BACKWARD = {
@@ -69,6 +70,42 @@ def elu(input, alpha=1.0, inplace=False):
         return (kernels.elu_backward(dy, xd, alpha=alpha),)
 
     return record(y, (x,), backward)
+
+
+def noisy_relu(input, training=True):
+    """y = max(x + n, 0), n normal with mean 0 and variance sigmoid(x); y = max(x, 0) when not
+    training. Any shape; the gradient is that of this draw of n, its dependence on x included.
+    Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines"."""
+    x = as_tensor(input)
+    if not training:
+        return x.relu()
+    noise = random.generator().standard_normal(x.data.shape)
+    deviation = (softplus(-x) * -0.5).exp()  # sqrt(sigmoid(x)), with a slope where that is 0
+    return (x + noise * deviation).relu()
+
+
+def scaled_tanh(input):
+    """y = 1.7159 tanh(2 x / 3), any shape: y(1) = 1, y(-1) = -1, and bent most there. LeCun et
+    al. 1998, "Efficient BackProp"."""
+    return (as_tensor(input) * (2 / 3)).tanh() * 1.7159
+
+
+def maxout(input, pieces, dim=-1):
+    """y_i = max of x_j over the i-th `pieces` neighbours along `dim`: (..., K pieces, ...) ->
+    (..., K, ...).
+
+    Equals share the gradient evenly. Raises ValueError where the axis cannot be cut so. Goodfellow
+    et al. 2013, "Maxout networks", arXiv:1302.4389.
+    """
+    x = as_tensor(input)
+    axis = normal_axes("maxout", dim, x.data.ndim)[0]
+    size = x.data.shape[axis]
+    if pieces < 1 or size % pieces:
+        raise ValueError(
+            f"maxout: axis {dim} of {x.data.shape} cannot be cut into groups of {pieces} pieces"
+        )
+    before, after = x.data.shape[:axis], x.data.shape[axis + 1 :]
+    return x.reshape(*before, size // pieces, pieces, *after).amax(axis + 1)
 
 
 def _axis(op, dim, x):

@@ -5,6 +5,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import Tensor, as_tensor, record
 from ..kernels.embedding import check_padding
+from ._lookup import SummedGradient
 
 
 def embedding(
@@ -32,7 +33,7 @@ def embedding(
     """
     op = "embedding"
     check_dense(op, sparse)
-    index, w = np.asarray(input), as_tensor(weight)
+    index, w = np.array(input), as_tensor(weight)  # a copy: backward needs it as it is now
     wd = w.data
     y = kernels.embedding(index, wd)
     v = wd.shape[0]
@@ -41,12 +42,17 @@ def embedding(
         y = kernels.embedding(index, wd)
 
     def backward(dy):  # y[..., d] = weight[input[...], d]
+        at = index
+        if isinstance(dy, SummedGradient) and not scale_grad_by_freq:
+            dy, at = dy.rows, dy.numbers
         dw = kernels.embedding_backward(
-            dy, index, v, padding_idx=padding_idx, scale_grad_by_freq=scale_grad_by_freq
+            dy, at, v, padding_idx=padding_idx, scale_grad_by_freq=scale_grad_by_freq
         )
         return (dw,)
 
-    return record(y, (w,), backward)
+    rows = record(y, (w,), backward)
+    rows.looked_up = index
+    return rows
 
 
 def check_dense(op, sparse):

@@ -11,17 +11,24 @@ from .._kernels import embedding as _embedding
 from . import _checks
 
 
-def embedding(index, weight):
+def embedding(index, weight, *, out=None):
     """y[..., d] = weight[index[...], d]
 
-    index: integers in 0..V-1, of any shape (...); weight (V, D) -> y (..., D).
+    index: integers in 0..V-1, of any shape (...); weight (V, D) -> y (..., D). out: an array for y.
     Raises TypeError for dtypes, ValueError where weight has not two dimensions and for a number
     that is not in 0..V-1.
     """
     op = "embedding"
     weight = _checks.array(op, "weight", weight, 2)
     numbers, shape = _numbers(op, index, weight.shape[0])
-    return _embedding.embedding(numbers, _rows(weight)).reshape(*shape, weight.shape[1])
+    if out is None:
+        return _embedding.embedding(numbers, _rows(weight), None).reshape(*shape, weight.shape[1])
+    out = _checks.out(op, out, (*shape, weight.shape[1]), weight.dtype)
+    if out.ndim == 2 and out.strides[1] == out.itemsize and out.flags.aligned:
+        _embedding.embedding(numbers, _rows(weight), out)
+    else:
+        out[...] = embedding(index, weight)
+    return out
 
 
 def embedding_backward(dy, index, num_embeddings, *, padding_idx=None, scale_grad_by_freq=False):

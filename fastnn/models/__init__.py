@@ -1,18 +1,38 @@
-"""Ready models, each with the recipe that trains it.
+"""Ready models: pictures' networks, each with the recipe that trains it, and the lectures' systems.
 
 ``MODELS[name] = (constructor, recipe)``, the constructor taking num_classes and in_channels: a
 model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn predict``.
 ``FAMILIES`` has the same models by family. Where torchvision has the model, its names, defaults
 and state_dict keys are torchvision's.
+
+The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
+`adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`;
+docs/lectures.md has a script for each.
 """
 
 from . import alexnet as _alexnet
+from . import (
+    backpropagation,
+    computation_graph,
+    hebb,
+    lenet5,
+    lenet5_1998,
+    mcculloch_pitts,
+    resnet,
+    resnet_cifar,
+    universal,
+    vanishing,
+    vgg,
+)
 from . import googlenet as _googlenet
-from . import lenet5, lenet5_1998, resnet, resnet_cifar, vgg
+from .acyclic import AcyclicNetwork
+from .adaline import Adaline
 from .alexnet import AlexNet, alexnet
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
 from .lenet5_1998 import LeNet5_1998
+from .mlp import MLP
+from .perceptron import Perceptron
 from .preparation import Preparation
 from .recipe import Defaults, Recipe
 from .resnet import (
@@ -50,10 +70,11 @@ FAMILIES = {
 MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.items()}
 
 __all__ = [
-    "FAMILIES", "MODELS", "VGG", "AlexNet", "CifarResNet", "Defaults", "GoogLeNet",
-    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Preparation", "Recipe", "ResNet", "alexnet",
-    "googlenet", "googlenet_loss", "plain18", "plain20", "plain32", "plain34", "plain44",
-    "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56",
-    "resnet101", "resnet110", "resnet152", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16",
-    "vgg16_bn", "vgg19", "vgg19_bn",
+    "FAMILIES", "MLP", "MODELS", "VGG", "AcyclicNetwork", "Adaline", "AlexNet", "CifarResNet",
+    "Defaults", "GoogLeNet", "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Perceptron",
+    "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation", "computation_graph",
+    "googlenet", "googlenet_loss", "hebb", "mcculloch_pitts", "plain18", "plain20", "plain32",
+    "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44",
+    "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "universal", "vanishing",
+    "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
 ]  # fmt: skip

@@ -25,16 +25,6 @@ def _uniform_(fan_in, *parameters):
         nn.init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
 
 
-class ScaledTanh(nn.Module):
-    """y = 1.7159 tanh(2 x / 3): y(1) = 1, y(-1) = -1, and bent most there (appendix A)."""
-
-    def forward(self, x):
-        return 1.7159 * F.tanh(x * (2 / 3))
-
-    def flops(self, x, y):
-        return 3 * prod(y)
-
-
 class Subsampling(nn.Module):
     """y[c] = weight[c] * (sum of each 2 x 2 window of x[c]) + bias[c]: (N, C, H, W) ->
     (N, C, H / 2, W / 2)."""
@@ -108,18 +98,18 @@ class LeNet5_1998(nn.Sequential):
         super().__init__(
             {
                 "c1": nn.Conv2d(in_channels, 6, 5),
-                "tanh1": ScaledTanh(),
+                "tanh1": nn.ScaledTanh(),
                 "s2": Subsampling(6),  # (N, 6, 14, 14)
-                "tanh2": ScaledTanh(),
+                "tanh2": nn.ScaledTanh(),
                 "c3": PartialConv2d(6, CONNECTIONS, 5),
-                "tanh3": ScaledTanh(),
+                "tanh3": nn.ScaledTanh(),
                 "s4": Subsampling(16),  # (N, 16, 5, 5)
-                "tanh4": ScaledTanh(),
+                "tanh4": nn.ScaledTanh(),
                 "c5": nn.Conv2d(16, 120, 5),  # (N, 120, 1, 1)
-                "tanh5": ScaledTanh(),
+                "tanh5": nn.ScaledTanh(),
                 "flatten": nn.Flatten(),
                 "f6": nn.Linear(120, 84),
-                "tanh6": ScaledTanh(),
+                "tanh6": nn.ScaledTanh(),
                 "output": nn.Linear(84, num_classes),
             }
         )

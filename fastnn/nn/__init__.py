@@ -4,12 +4,23 @@ import sys as _sys
 
 from .. import functional
 from . import init, utils
-from .activation import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from .activation import (
+    ELU,
+    LeakyReLU,
+    LogSoftmax,
+    NoisyReLU,
+    ReLU,
+    ScaledTanh,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from .dropout import Dropout, Dropout1d, Dropout2d
 from .embedding import Embedding
-from .linear import Linear
+from .linear import Linear, Maxout
 from .loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from .module import Module, Parameter
 from .norm import (
@@ -43,6 +54,7 @@ from .pool import (
     MaxPool1d,
     MaxPool2d,
 )
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .resize import Upsample
 from .shape import Flatten, Identity
 
@@ -50,13 +62,15 @@ from .shape import Flatten, Identity
 _sys.modules[__name__ + ".functional"] = functional
 
 __all__ = [
-    "ELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
-    "AvgPool1d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d",
-    "ConstantPad1d", "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
-    "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d", "Embedding", "Flatten", "GroupNorm",
-    "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss", "LPPool1d", "LPPool2d", "LayerNorm",
-    "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d",
-    "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "ReflectionPad1d",
-    "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "Sequential", "Sigmoid", "Softmax",
-    "Softplus", "Tanh", "Upsample", "ZeroPad1d", "ZeroPad2d", "functional", "init", "utils",
+    "ELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
+    "BatchNorm2d", "ConstantPad1d", "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d",
+    "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d", "Embedding",
+    "Flatten", "GRUCell", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss",
+    "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm",
+    "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Maxout", "Module", "ModuleDict",
+    "ModuleList", "NLLLoss", "NoisyReLU", "Parameter", "RNNCell", "ReLU", "ReflectionPad1d",
+    "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "ScaledTanh", "Sequential",
+    "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample", "ZeroPad1d", "ZeroPad2d", "functional",
+    "init", "utils",
 ]  # fmt: skip

@@ -1,4 +1,5 @@
-"""Activation layers; each is the function of the same name in fastnn.functional.
+"""Activation layers; each is the function of the same name in fastnn.functional. torch has no
+`NoisyReLU` and `ScaledTanh`.
 
 ``inplace`` is kept for torch's signature and repr; nothing is computed in place.
 """
@@ -66,6 +67,21 @@ class ELU(Module):
 
     def extra_repr(self):
         return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
+
+
+class NoisyReLU(Module):
+    """y = max(x + n, 0) while training, n normal with mean 0 and variance sigmoid(x); max(x, 0)
+    otherwise."""
+
+    def forward(self, input):
+        return F.noisy_relu(input, self.training)
+
+
+class ScaledTanh(Module):
+    """y = 1.7159 tanh(2 x / 3)."""
+
+    def forward(self, input):
+        return F.scaled_tanh(input)
 
 
 class Softmax(Module):

@@ -160,3 +160,45 @@ def default_(weight, bias):
     uniform_(weight, -bound, bound)
     if bias is not None:
         uniform_(bias, -bound, bound)
+
+
+# ---- recurrent layers ---------------------------------------------------------------------------
+
+
+def irnn_(module, scale=1.0, std=0.001, generator=None):
+    """RNN or RNNCell, meant for ReLU: every recurrent weight `scale` times the identity, biases 0,
+    the inputs' weights normal with this standard deviation. Without inputs a state of positive
+    numbers then stays as it is, and so does its gradient. Le, Jaitly and Hinton 2015,
+    arXiv:1504.00941."""
+    from .recurrent import RNN, RNNCell  # which start from this file's functions
+
+    if not isinstance(module, (RNN, RNNCell)):
+        raise TypeError(f"irnn_: module must be an RNN or RNNCell, got {type(module).__name__}")
+    for name, parameter in module.named_parameters():
+        if name.startswith("weight_hh"):
+            eye_(parameter).data[...] *= scale
+        elif name.startswith("weight_ih"):
+            normal_(parameter, 0.0, std, generator)
+        else:
+            zeros_(parameter)
+    return module
+
+
+def forget_gate_bias_(module, value=1.0):
+    """LSTM or LSTMCell: the forget gate's two biases come to `value` together, the second being 0;
+    all else stays. A gate that starts open lets gradients through from the first step of training.
+    Gers, Schmidhuber and Cummins 2000; Jozefowicz, Zaremba and Sutskever 2015, ICML."""
+    from .recurrent import LSTM, LSTMCell
+
+    if not isinstance(module, (LSTM, LSTMCell)):
+        given = type(module).__name__
+        raise TypeError(f"forget_gate_bias_: module must be an LSTM or LSTMCell, got {given}")
+    if not module.bias:
+        raise ValueError("forget_gate_bias_: module must have biases, got bias=False")
+    units = module.hidden_size
+    first = 0 if module.coupled else units  # gates f, g, o or i, f, g, o
+    for name, parameter in module.named_parameters():
+        if name.startswith("bias_"):
+            total = value if name.startswith("bias_ih") else 0.0
+            parameter.data[first : first + units] = total
+    return module

@@ -11,6 +11,10 @@ def _linear_flops(layer, x, y):
     return 2 * prod(y) * layer.in_features
 
 
+def _maxout_flops(layer, x, y):
+    return prod(y) * layer.pieces * (2 * layer.in_features + 1)
+
+
 def _conv_flops(layer, x, y):
     return 2 * prod(y) * (layer.in_channels // layer.groups) * prod(layer.kernel_size)
 
@@ -36,6 +40,11 @@ def _norm_flops(layer, x, y):
     return 2 * prod(y)
 
 
+def _recurrent_flops(layer, x, y):  # every weight once a step
+    weights = (p for name, p in layer.named_parameters() if name.startswith("weight_"))
+    return 2 * prod(y[:-1]) * sum(w.data.size for w in weights)
+
+
 def _no_flops(layer, x, y):
     return 0
 
@@ -43,9 +52,11 @@ def _no_flops(layer, x, y):
 # FLOPs of one sample's forward pass: (layer, input shape, output shape) -> int. A multiply-add
 # counts 2; adding the bias starts the sum and counts nothing; one comparison or addition a window
 # element in pooling; one operation an element in an activation, however it is computed; one
-# multiply-add an element in a normalisation, without its statistics.
+# multiply-add an element in a normalisation, without its statistics; a recurrent layer's products,
+# without what its gates do to each other.
 FLOPS = {
     "Linear": _linear_flops,
+    "Maxout": _maxout_flops,
     **dict.fromkeys(("Conv1d", "Conv2d"), _conv_flops),
     **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d"), _conv_transpose_flops),
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"), _pool_flops),
@@ -54,16 +65,32 @@ FLOPS = {
         _adaptive_pool_flops,
     ),
     **dict.fromkeys(
-        ("ReLU", "LeakyReLU", "ELU", "Sigmoid", "Tanh", "Softplus", "Softmax", "LogSoftmax"),
+        (
+            "ReLU",
+            "LeakyReLU",
+            "NoisyReLU",
+            "ELU",
+            "Sigmoid",
+            "Tanh",
+            "ScaledTanh",
+            "Softplus",
+            "Softmax",
+            "LogSoftmax",
+        ),
         _elementwise_flops,
     ),
     **dict.fromkeys(
         (
-            "BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d",
+            "BatchNorm1d",
+            "BatchNorm2d",
+            "GroupNorm",
+            "InstanceNorm1d",
+            "InstanceNorm2d",
             "LayerNorm",
         ),
         _norm_flops,
     ),
+    **dict.fromkeys(("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"), _recurrent_flops),
     **dict.fromkeys(("Embedding", "Flatten", "Dropout", "Identity"), _no_flops),
 }
 
@@ -150,7 +177,8 @@ def summary(model, input_shape, dtype=None):
             parameters += 0 if id(p) in counted else p.data.size
             counted.add(id(p))
         kind = type(module).__name__
-        x, y = args[0].shape[1:] if args else (), output.shape[1:]
+        first = output[0] if isinstance(output, tuple) else output  # a recurrent layer's steps
+        x, y = args[0].shape[1:] if args else (), first.shape[1:]
         if kind in FLOPS:
             flops = FLOPS[kind](module, x, y)
         else:

@@ -28,6 +28,19 @@ def _steps(arrays, shape):
     return np.stack(arrays) if arrays else np.zeros(shape)
 
 
+def _save(*arrays):
+    """(steps, N, width) -> (steps N, width)"""
+    return tuple(a.reshape(a.shape[0] * a.shape[1], a.shape[2]) for a in arrays)
+
+
+def _saved_gates(a, x):
+    return f64(a).reshape(*x.shape[:2], a.shape[1])
+
+
+def _saved_states(a, x):
+    return f64(a).reshape(x.shape[0] + 1, x.shape[1], a.shape[1])
+
+
 def _wanted(gradients, needs):
     return tuple(a if need else None for a, need in zip(gradients, needs, strict=True))
 
@@ -39,11 +52,11 @@ def rnn(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, nonlinearity="tanh"):
     for xt in x:
         h.append(_ACT[nonlinearity](xt @ w_ih.T + b_ih + h[-1] @ w_hh.T + b_hh))
     h = np.stack(h)
-    return h[1:], h[-1], (h,)
+    return h[1:], h[-1], _save(h)
 
 
 def rnn_backward(dy, dh, x, w_ih, w_hh, saved, *, nonlinearity="tanh", needs=(True,) * 6):
-    x, w_ih, w_hh, (h,) = f64(x), f64(w_ih), f64(w_hh), map(f64, saved)
+    x, w_ih, w_hh, h = f64(x), f64(w_ih), f64(w_hh), _saved_states(saved[0], x)
     dy = np.zeros(h[1:].shape) if dy is None else f64(dy)
     dh = _start(x, dh, w_hh)
     dx, dw_ih, dw_hh = np.zeros(x.shape), np.zeros(w_ih.shape), np.zeros(w_hh.shape)
@@ -83,13 +96,14 @@ def lstm(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, *, peephole=None, coupled=
         gates.append(np.concatenate([f, g, o] if coupled else [i, f, g, o], axis=1))
     h, c = np.stack(h), np.stack(c)
     gates = _steps(gates, (0, x.shape[1], len(w_hh)))
-    return h[1:], h[-1], c[-1], (gates, h, c)
+    return h[1:], h[-1], c[-1], _save(gates, h, c)
 
 
 def lstm_backward(
     dy, dh, dc, x, w_ih, w_hh, saved, *, peephole=None, coupled=False, needs=(True,) * 8
 ):
-    x, w_ih, w_hh, (gates, h, c) = f64(x), f64(w_ih), f64(w_hh), map(f64, saved)
+    x, w_ih, w_hh, gates = f64(x), f64(w_ih), f64(w_hh), _saved_gates(saved[0], x)
+    h, c = _saved_states(saved[1], x), _saved_states(saved[2], x)
     p_i, p_f, p_o = _peepholes(peephole, w_hh, coupled)
     dy = np.zeros(h[1:].shape) if dy is None else f64(dy)
     dh, dc = _start(x, dh, w_hh), _start(x, dc, w_hh)
@@ -138,11 +152,13 @@ def gru(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, reset_after=True):
         h.append((1 - z) * n + z * h[-1])
         gates.append(np.concatenate([r, z, n, q], axis=1))
     h = np.stack(h)
-    return h[1:], h[-1], (_steps(gates, (0, x.shape[1], 4 * w_hh.shape[1])), h)
+    gates = _steps(gates, (0, x.shape[1], 4 * w_hh.shape[1]))
+    return h[1:], h[-1], _save(gates, h)
 
 
 def gru_backward(dy, dh, x, w_ih, w_hh, saved, *, reset_after=True, needs=(True,) * 6):
-    x, w_ih, w_hh, (gates, h) = f64(x), f64(w_ih), f64(w_hh), map(f64, saved)
+    x, w_ih, w_hh, gates = f64(x), f64(w_ih), f64(w_hh), _saved_gates(saved[0], x)
+    h = _saved_states(saved[1], x)
     w_hr, w_hz, w_hn = np.split(w_hh, 3)
     dy = np.zeros(h[1:].shape) if dy is None else f64(dy)
     dh = _start(x, dh, w_hh)
@@ -171,3 +187,28 @@ def gru_backward(dy, dh, x, w_ih, w_hh, saved, *, reset_after=True, needs=(True,
         db_ih += da.sum(0)
         db_hh += np.concatenate([da_r, da_z, db_n], axis=1).sum(0)
     return _wanted((dx, dh, dw_ih, dw_hh, db_ih, db_hh), needs)
+
+
+# ---- one step: a sequence of one ----------------------------------------------------------------
+
+
+def _step(sequence):
+    def step(x, *arguments, **options):
+        _, *states_and_saved = sequence(f64(x)[None], *arguments, **options)
+        return tuple(states_and_saved)
+
+    return step
+
+
+def _step_backward(sequence_backward, states):
+    def step_backward(*arguments, **options):
+        last, (x, *others) = arguments[:states], arguments[states:]
+        dx, *gradients = sequence_backward(None, *last, f64(x)[None], *others, **options)
+        return dx[0], *gradients
+
+    return step_backward
+
+
+rnn_step, rnn_step_backward = _step(rnn), _step_backward(rnn_backward, 1)
+lstm_step, lstm_step_backward = _step(lstm), _step_backward(lstm_backward, 2)
+gru_step, gru_step_backward = _step(gru), _step_backward(gru_backward, 1)
