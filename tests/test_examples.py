@@ -245,6 +245,14 @@ def test_residual_depth(example):
     assert errors["residual-18"] < errors["plain-18"]
 
 
+def test_scikit_learn(example):
+    pytest.importorskip("sklearn")
+    results = example("scikit_learn")
+    assert results["accuracy"] > 0.95 and results["theirs"] > 0.95
+    pixels, hidden = results["pixels"], results["RBM's hidden units"]
+    assert hidden[0] > pixels[0] and hidden[-1] > 0.95
+
+
 @needs_mnist
 def test_seeds_repeat_and_differ(example):
     first, again, other = (

@@ -2,7 +2,7 @@
 2008 ("Extracting and composing robust features with denoising autoencoders", ICML).
 
 An under-complete one has fewer hidden units than pixels, 32, and must find what images have in
-common: its error lies below that of 32 principal components. One with 400 units, more than the
+common: its error lies below that of 32 principal components. One with 256 units, more than the
 images' variance needs, could nearly copy; if a part of every input is blackened and the whole image
 asked for, its units become detectors of strokes instead of blobs and dots. The pictures show the
 weights into the units, and test images with half of their pixels blackened, repaired.
@@ -16,7 +16,7 @@ import fastnn
 from fastnn import nn
 from fastnn.models.autoencoder import Autoencoder, masking_noise
 
-SHOWN = 48  # units
+SHOWN = 32  # units
 REPAIRED = 10  # images
 
 
@@ -35,7 +35,7 @@ def draw(panel, pictures, columns, title, **colours):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, images=(60_000, 6_000), epochs=(12, 6), units=(400, 200))
+    arguments = options(__doc__, argv, images=(60_000, 6_000), epochs=(6, 6), units=(256, 200))
     train_set, test_set = fastnn.data.load_mnist()
     x, test = (part.arrays[0].reshape(-1, 784) for part in (train_set, test_set))
     x = x[: arguments.images]
@@ -73,7 +73,7 @@ def main(argv=None):
     rows = np.concatenate([row[:REPAIRED] for row in rows])
     title = "half blackened; repaired by the complete and the denoising one; whole"
     draw(below.subplots(), rows, REPAIRED, title, cmap="gray_r", vmin=0, vmax=1)
-    save(picture, arguments.out, "autoencoder.png")
+    save(picture, arguments.out, "autoencoder.png", colours=48)
     return results
 
 

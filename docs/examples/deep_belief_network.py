@@ -95,7 +95,7 @@ def main(argv=None):
     legend(left, loc="upper right")
     draw_weights(middle, before, "first layer's weights, pre-trained")
     draw_weights(right, first_layer(started), "the same, fine-tuned")
-    save(picture, arguments.out, "deep_belief_network.png")
+    save(picture, arguments.out, "deep_belief_network.png", colours=64)
     return {name: series[-1] for name, series in errors.items()} | {
         "first": {name: series[0] for name, series in errors.items()}
     }

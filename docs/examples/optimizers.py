@@ -114,7 +114,7 @@ def compare(panel, title, corner, steps, width, **task):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, steps=(1_400, 120))
+    arguments = options(__doc__, argv, steps=(800, 120))
     picture = figure(11, 8, "Optimisers side by side")
     (first, second), (third, fourth) = picture.subplots(2, 2)
     heights = draw_paths(

@@ -73,7 +73,7 @@ def draw(panel, pictures, title, columns, **colours):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, steps=(1_500, 200), images=(60_000, 4_000), epochs=(12, 4))
+    arguments = options(__doc__, argv, steps=(1_000, 200), images=(60_000, 4_000), epochs=(8, 4))
     exact = likelihoods(arguments.steps, arguments.seed)
 
     train, test = fastnn.data.load_mnist()
@@ -89,7 +89,7 @@ def main(argv=None):
     baseline = np.sum((pictures - x.mean(0)) ** 2, 1).mean()
     print(f"test images' reconstruction: squared error {error:.2f}; the mean's: {baseline:.2f}")
     start = (np.random.default_rng(1).random((48, 784)) < x.mean(0)).astype(np.float32)
-    last = rbm.sample_hidden(rbm.gibbs(start, 200 if arguments.quick else 2_000))
+    last = rbm.sample_hidden(rbm.gibbs(start, 200 if arguments.quick else 1_000))
     drawn = rbm.visible_mean(last)
 
     picture = figure(10, 4.4, "Restricted Boltzmann machines")

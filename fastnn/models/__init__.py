@@ -6,8 +6,8 @@ model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn 
 and state_dict keys are torchvision's.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
-`adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`;
-docs/lectures.md has a script for each.
+`adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
+`rbm`, `dbn`, `autoencoder`; docs/lectures.md has a script for each.
 """
 
 from . import alexnet as _alexnet
@@ -28,12 +28,15 @@ from . import googlenet as _googlenet
 from .acyclic import AcyclicNetwork
 from .adaline import Adaline
 from .alexnet import AlexNet, alexnet
+from .autoencoder import Autoencoder
+from .dbn import DBN
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
 from .lenet5_1998 import LeNet5_1998
 from .mlp import MLP
 from .perceptron import Perceptron
 from .preparation import Preparation
+from .rbm import RBM
 from .recipe import Defaults, Recipe
 from .resnet import (
     ResNet,
@@ -70,8 +73,9 @@ FAMILIES = {
 MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.items()}
 
 __all__ = [
-    "FAMILIES", "MLP", "MODELS", "VGG", "AcyclicNetwork", "Adaline", "AlexNet", "CifarResNet",
-    "Defaults", "GoogLeNet", "GoogLeNetOutputs", "LeNet5", "LeNet5_1998", "Perceptron",
+    "DBN", "FAMILIES", "MLP", "MODELS", "RBM", "VGG", "AcyclicNetwork", "Adaline", "AlexNet",
+    "Autoencoder", "CifarResNet", "Defaults", "GoogLeNet", "GoogLeNetOutputs", "LeNet5",
+    "LeNet5_1998", "Perceptron",
     "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation", "computation_graph",
     "googlenet", "googlenet_loss", "hebb", "mcculloch_pitts", "plain18", "plain20", "plain32",
     "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44",
