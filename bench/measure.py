@@ -185,8 +185,8 @@ def measure_scaling(threads, seconds):
 
     for label, layer in scaling.LAYERS.items():
         costs, copying = scaling.costs(layer, threads, seconds)
-        emit({"section": "scaling", "label": label, "threads": threads, "costs": costs,
-              "copying": copying})  # fmt: skip
+        emit({"section": "scaling", "label": label, "threads": threads, "axis": layer.axis,
+              "costs": costs, "copying": copying})  # fmt: skip
         for name, values in (("cost", costs), ("copying", copying or ())):
             shown = " ".join(f"{value:.2f}" for value in scaling.relative(values))
             tell(threads, f"scaling: {label}: {name} {shown}")

@@ -200,22 +200,27 @@ def _row_summary(section, label, rows, counts):
 
 
 def growth(row):
-    """The most that a picture costs in any batch, relative to one alone, and over what copying
-    grows by where memory is the limit."""
+    """The most that a picture or a step costs at any size, relative to the smallest, and over what
+    copying grows by where memory is the limit."""
     grown = max(row["costs"]) / row["costs"][0]
     return grown / (max(row["copying"]) / row["copying"][0]) if row["copying"] else grown
 
 
 def _scaling_summary(rows, counts):
     lines = []
-    title = "Cost over arithmetic, batch 1 to 256, relative to batch 1"
-    for copying, which in ((False, "worst layer"), (True, "over copying's, worst layer")):
-        part = [r for r in rows if r["section"] == "scaling" and bool(r["copying"]) == copying]
+    batch = "Cost over arithmetic, batch 1 to 256, relative to batch 1"
+    for axis, copying, title in (
+        ("batch", False, f"{batch}: worst layer"),
+        ("batch", True, f"{batch}: over copying's, worst layer"),
+        ("T", True, "Cost of a time step, T 10 to 10,000, over copying's: worst layer"),
+    ):
+        part = [r for r in rows if r["section"] == "scaling" and r["axis"] == axis]
+        part = [r for r in part if bool(r["copying"]) == copying]
         if part:
             worst = [max((growth(r) for r in part if r["threads"] == n), default=None)
                      for n in counts]  # fmt: skip
             met = max(map(growth, part)) <= GROWTH_BAR
-            lines.append(_line(f"{title}: {which}", f"<= {GROWTH_BAR}x", map(_ratio, worst), met))
+            lines.append(_line(title, f"<= {GROWTH_BAR}x", map(_ratio, worst), met))
     return lines
 
 
@@ -325,23 +330,26 @@ def _mark(row):
 def scaling_table(rows, picture):
     if not rows:
         return []
-    from scaling import BATCHES, relative
+    from scaling import SIZES, relative
 
     lines = [
-        "## Cost and batch", "",
-        "Time for a picture, forward and backward, relative to that at batch 1; the arithmetic for",
-        "a picture is always the same. Where a layer does little of it, the caches decide: beside",
-        "it is what copying as many elements costs, by NumPy.", "",
+        "## Cost and size", "",
+        "Time for a picture, forward and backward, relative to that at batch 1, and for a time",
+        "step of a recurrent layer, relative to that at T 10; the arithmetic is always the same.",
+        "Where a layer does little of it, the caches decide: beside it is what copying as many",
+        "elements costs, by NumPy.", "",
     ]  # fmt: skip
     if picture:
-        lines += [f"![cost over arithmetic by batch]({picture})", ""]
-    for threads in sorted({r["threads"] for r in rows}):
+        lines += [f"![cost over arithmetic by batch and by T]({picture})", ""]
+    threads = sorted({r["threads"] for r in rows})
+    for n, (axis, sizes) in [(n, item) for n in threads for item in SIZES.items()]:
         lines += [
-            f"{_threads(threads)}, batch:", "",
-            f"| | {' | '.join(map(str, BATCHES))} | |", "|---|" + "--:|" * len(BATCHES) + "---|",
+            f"{_threads(n)}, {axis}:", "",
+            f"| | {' | '.join(f'{size:,}' for size in sizes)} | |",
+            "|---|" + "--:|" * len(sizes) + "---|",
         ]  # fmt: skip
         for r in rows:
-            if r["threads"] == threads:
+            if r["threads"] == n and r["axis"] == axis:
                 mark = "" if growth(r) <= GROWTH_BAR else "**grows**"
                 for label, costs, end in ((r["label"], r["costs"], mark),
                                           ("- copying", r["copying"], "")):  # fmt: skip

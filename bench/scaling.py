@@ -1,6 +1,7 @@
-"""How the cost of a picture changes with the batch: forward and backward of single layers.
+"""How the cost of a picture changes with the batch, and that of a time step with the sequence's
+length: forward and backward of single layers.
 
-A layer's arithmetic is proportional to the batch, and its cost should grow no faster than that.
+A layer's arithmetic is proportional to both, and its cost should grow no faster than that.
 One picture's arrays may lie in the caches, those of a large batch do not: layers that do little
 arithmetic are therefore compared with NumPy's copying of as many elements.
 """
@@ -14,18 +15,24 @@ from timing import calls, side_by_side
 
 from fastnn import nn
 
-BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+# What grows, and for what the cost is.
+SIZES = {
+    "batch": (1, 2, 4, 8, 16, 32, 64, 128, 256),
+    "T": (10, 30, 100, 300, 1000, 3000, 10_000),
+}
+OF = {"batch": "a picture", "T": "a step"}
 RELATIVE_COSTS = (0.1, 0.2, 0.5, 1, 2, 5)  # marked on the picture's axis
 FLOAT = np.float32
 
 
 class Layer(NamedTuple):
-    """build: a function of the dtype. shape: of one picture, (C, H, W) or (D,). memory: whether
-    memory limits the speed, not arithmetic."""
+    """build: a function of the dtype. shape: of one picture, (C, H, W) or (D,), or of one step,
+    (N, D). memory: whether memory limits the speed, not arithmetic. axis: one of SIZES."""
 
     build: Callable
     shape: tuple[int, ...]
     memory: bool = False
+    axis: str = "batch"
 
 
 LAYERS = {
@@ -45,21 +52,28 @@ LAYERS = {
     "batch normalisation, 64, 56 x 56": Layer(
         lambda dtype: nn.BatchNorm2d(64, dtype=dtype), (64, 56, 56), True
     ),
+    "LSTM, 128 to 128, batch 8": Layer(
+        lambda dtype: nn.LSTM(128, 128, dtype=dtype), (8, 128), True, "T"
+    ),
+    "GRU, 128 to 128, batch 8": Layer(
+        lambda dtype: nn.GRU(128, 128, dtype=dtype), (8, 128), True, "T"
+    ),
 }
 
 
 def costs(layer, threads, seconds):
-    """[seconds a picture at each of BATCHES] of the layer, and of copying or None"""
+    """[seconds a picture, or a step, at each size] of the layer, and of copying or None"""
     _check(layer)
-    steps = {n: _step(layer, n, FLOAT) for n in BATCHES}
-    copies = {f"copy {n}": _copy(layer, n) for n in BATCHES} if layer.memory else {}
+    sizes = SIZES[layer.axis]
+    steps = {n: _step(layer, n, FLOAT) for n in sizes}
+    copies = {f"copy {n}": _copy(layer, n) for n in sizes} if layer.memory else {}
     times = side_by_side(calls(steps | copies), seconds, threads)
-    copying = [times[f"copy {n}"] / n for n in BATCHES] if layer.memory else None
-    return [times[n] / n for n in BATCHES], copying
+    copying = [times[f"copy {n}"] / n for n in sizes] if layer.memory else None
+    return [times[n] / n for n in sizes], copying
 
 
 def relative(costs):
-    """Relative to those at batch 1."""
+    """Relative to those at the smallest size."""
     return [cost / costs[0] for cost in costs]
 
 
@@ -69,13 +83,20 @@ def _step(layer, batch, dtype):
     module, x = layer.build(dtype), make(batch, *layer.shape).astype(dtype)
     for i, parameter in enumerate(module.parameters()):
         parameter.data[...] = normal(*parameter.shape, seed=i)
-    dy = make(*module(x).shape, seed=1).astype(dtype)
-    return with_tape(lambda x, *_: module(x), (leaf(x), *module.parameters()), dy)
+    dy = make(*_output(module, x).shape, seed=1).astype(dtype)
+    return with_tape(lambda x, *_: _output(module, x), (leaf(x), *module.parameters()), dy)
+
+
+def _output(module, x):
+    """Of a recurrent layer without its state."""
+    y = module(x)
+    return y[0] if isinstance(y, tuple) else y
 
 
 def _copy(layer, batch):
     """A call that copies an array of x's size and one of y's."""
-    sizes = batch * np.prod(layer.shape), layer.build(FLOAT)(images(batch, *layer.shape)).data.size
+    x = np.zeros((batch, *layer.shape), FLOAT)
+    sizes = x.size, _output(layer.build(FLOAT), x).data.size
     pairs = [(np.zeros(n, FLOAT), np.ones(n, FLOAT)) for n in sizes]
 
     def run():
@@ -95,7 +116,8 @@ def _check(layer):
 
 
 def draw(rows, path):
-    """A panel for each number of threads; False where no row is of this section."""
+    """A row of panels for what grows, a panel for each number of threads; False where no row is of
+    this section."""
     rows = [r for r in rows if r["section"] == "scaling"]
     if not rows:
         return False
@@ -105,30 +127,30 @@ def draw(rows, path):
     from matplotlib import pyplot as plt
 
     counts = sorted({r["threads"] for r in rows})
-    figure, panels = plt.subplots(
-        1, len(counts), figsize=(5 * len(counts), 4), sharey=True, squeeze=False,
-        layout="constrained",
+    figure, grid = plt.subplots(
+        len(SIZES), len(counts), figsize=(5 * len(counts), 4 * len(SIZES)), sharey="row",
+        squeeze=False, layout="constrained",
     )  # fmt: skip
-    for threads, panel in zip(counts, panels[0], strict=True):
-        for row in rows:
-            if row["threads"] == threads:
-                (line,) = panel.loglog(
-                    BATCHES, relative(row["costs"]), "o-", markersize=3, label=row["label"]
-                )
+    for (axis, sizes), panels in zip(SIZES.items(), grid, strict=True):
+        for threads, panel in zip(counts, panels, strict=True):
+            part = [r for r in rows if r["threads"] == threads and r["axis"] == axis]
+            for row in part:
+                costs = relative(row["costs"])
+                (line,) = panel.loglog(sizes, costs, "o-", markersize=3, label=row["label"])
                 if row["copying"]:
-                    panel.loglog(BATCHES, relative(row["copying"]), ":", color=line.get_color())
-        panel.axhline(1, color="black", linewidth=0.8)
-        panel.set_xticks(BATCHES, BATCHES, minor=False)
-        panel.minorticks_off()
-        panel.set_xlabel("batch")
-        panel.set_title(f"{threads} thread{'s' * (threads > 1)}")
-        panel.set_yticks(RELATIVE_COSTS, [f"{cost:g}" for cost in RELATIVE_COSTS])
-        panel.grid(axis="y", alpha=0.3)
-    panels[0, 0].set_ylabel("time for a picture, batch 1 = 1")
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    handles.append(plt.Line2D([], [], color="gray", linestyle=":"))
-    figure.legend(handles, [*labels, "copying as many elements"], loc="outside lower center",
-                  ncols=2, fontsize="small", frameon=False)  # fmt: skip
+                    panel.loglog(sizes, relative(row["copying"]), ":", color=line.get_color())
+            panel.axhline(1, color="black", linewidth=0.8)
+            panel.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
+            panel.minorticks_off()
+            panel.set_xlabel(axis)
+            panel.set_title(f"{threads} thread{'s' * (threads > 1)}")
+            panel.set_yticks(RELATIVE_COSTS, [f"{cost:g}" for cost in RELATIVE_COSTS])
+            panel.set_ylim(RELATIVE_COSTS[0], RELATIVE_COSTS[-1])
+            panel.grid(axis="y", alpha=0.3)
+            if any(row["copying"] for row in part):
+                panel.plot([], [], ":", color="gray", label="copying as many elements")
+            panel.legend(fontsize="x-small", frameon=False)
+        panels[0].set_ylabel(f"time for {OF[axis]}, {axis} {sizes[0]} = 1")
     figure.savefig(path, dpi=100)
     plt.close(figure)
     return True

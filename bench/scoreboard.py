@@ -8,7 +8,7 @@
 Sections: gemm, conv, layers, step, networks, inference, memory, scaling, ops, peak, import. Each
 number of threads is measured in a process of its own (measure.py), whose environment says so
 before NumPy is loaded. Ratios within one run count; absolute times depend on the machine and its
-mood. A run of everything also draws docs/performance-batch.png, where matplotlib is installed.
+mood. A run of everything also draws docs/performance-cost.png, where matplotlib is installed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PERFORMANCE = ROOT / "docs" / "performance.md"
 README = ROOT / "README.md"
 MEASURE = ROOT / "bench" / "measure.py"
-PICTURE = "performance-batch.png"
+PICTURE = "performance-cost.png"
 SECTIONS = (
     "gemm", "conv", "layers", "step", "networks", "inference", "language", "memory", "scaling",
     "ops", "peak", "import",

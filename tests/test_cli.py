@@ -5,33 +5,16 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from command import command, error_line, fastnn
 
 from fastnn import __version__, checkpoint, data
-from fastnn.models import MODELS
+from fastnn.models import MODELS, TEXT_MODELS
 from fastnn.models.pictures import write_pnm
 from fastnn.training import History
-
-
-def command(*arguments):
-    return [sys.executable, "-m", "fastnn", *map(str, arguments)]
-
-
-def fastnn(*arguments, cwd):
-    return subprocess.run(
-        command(*arguments), cwd=cwd, capture_output=True, text=True, timeout=300
-    )
-
-
-def error_line(result, status=2):
-    """The one line on standard error of a command that failed."""
-    assert result.returncode == status, result.stderr
-    assert result.stderr.count("\n") == 1 and result.stderr.endswith("\n"), result.stderr
-    return result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +195,7 @@ def test_help_and_version(tmp_path):
                    "--out", "--resume"):  # fmt: skip
         assert option in train
     models = train[train.index("models:") :].split()
-    assert set(MODELS) < set(models)
+    assert {*MODELS, *TEXT_MODELS} < set(models)
     assert "--top" in fastnn("predict", "--help", cwd=tmp_path).stdout
     assert fastnn("--version", cwd=tmp_path).stdout == f"fastnn {__version__}\n"
 
@@ -233,6 +216,7 @@ def test_info(tmp_path):
         (["train", "lenet5", "--lr", "nan"], "argument --lr: must be a number > 0, got nan"),
         (["train", "lenet5", "--data", "nowhere"], "expected digits, mnist or a folder"),
         (["train", "lenet5", "--data", "."], "expected MNIST-like IDX files, or subfolders"),
+        (["train", "lenet5", "--units", "8"], "--units: lenet5 has no such option"),
         (["train", "lenet5", "--resume"], "there is no runs/lenet5-digits/last.safetensors"),
         (["predict", "none.safetensors", "x.png"], "none.safetensors: No such file or directory"),
         (["predict", "text.txt", "x.png"], "text.txt: "),
@@ -254,7 +238,7 @@ def test_predict_errors(run):
     assert error_line(result) == "fastnn: missing.png: No such file or directory\n"
     checkpoint.save({"a": np.zeros(3)}, cwd / "other.safetensors")
     result = fastnn("predict", "other.safetensors", "x.png", cwd=cwd)
-    assert "is no model that `fastnn train` wrote" in error_line(result)
+    assert "is no model of pictures that `fastnn train` wrote" in error_line(result)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

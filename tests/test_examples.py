@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "examples"
@@ -241,6 +242,23 @@ def test_residual_depth(example):
     assert errors["plain-34"] > 1.2 * errors["plain-18"]
     assert errors["residual-34"] < 0.75 * errors["plain-34"]
     assert errors["residual-18"] < errors["plain-18"]
+
+
+def test_gradients_through_time(example):
+    results = example("gradients_through_time")
+    k = np.arange(1, 51)
+    for norm in (0.9, 1, 1.1):  # the bound |W|^k is met by what keeps all lengths
+        np.testing.assert_allclose(results[f"orthogonal, |W| = {norm}"], norm**k, rtol=1e-8)
+    assert np.all(results["random, |W| = 1.1"] < 1.1**k)
+    vanishes, explodes = (
+        results[f"RNN, {name} weights"] for name in ("PyTorch's initial", "large random")
+    )
+    assert vanishes[-1] < 1e-10 and explodes[-1] > 1e3
+    assert 0.1 < results["IRNN"][-1] < 1.5
+    plain, biased = results["LSTM, PyTorch's initial weights"], results[
+        "LSTM, forget gates biased by 2"
+    ]  # fmt: skip
+    assert vanishes[-1] < plain[-1] < 1e-6 < 1e-4 < biased[-1]
 
 
 def test_scikit_learn(example):

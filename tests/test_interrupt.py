@@ -63,6 +63,19 @@ CALLS = {
         "x, w, dy = ones(1, 384, 256, 256), ones(384, 384, 3, 3), ones(1, 384, 254, 254)",
         "kernels.conv2d_backward(dy, x, w, needs=(False, True, False))",
     ),
+    "lstm": (
+        "x, w = ones(100, 2000, 64), [np.zeros((4096, n), np.float32) for n in (64, 1024)]",
+        "kernels.lstm(x, None, None, *w)",
+    ),
+    "lstm, one row": (
+        "x, w = ones(20000, 1, 64), [np.zeros((2048, n), np.float32) for n in (64, 512)]",
+        "kernels.lstm(x, None, None, *w)",
+    ),
+    "gru_backward": (
+        "x, w = ones(20, 2000, 64), [np.zeros((3072, n), np.float32) for n in (64, 1024)]; "
+        "y, _, saved = kernels.gru(x, None, *w)",
+        "kernels.gru_backward(y, None, x, *w, saved)",
+    ),
     "training": (
         "import training; training.train_lenet(2)",
         "training.train_lenet(10**6, batch=256)",

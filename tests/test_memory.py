@@ -1,23 +1,17 @@
 """Memory does not grow with training, and the block cache keeps to its rules."""
 
-import gc
-import os
 import threading
 
 import numpy as np
 import pytest
+from process_memory import MIB, needs_proc, resident
 from training import batches, lenet, steps
 
 import fastnn
 from fastnn import _kernels, functional, kernels, nn, optim
 
 memory = _kernels.memory
-MIB = 2**20
 F32 = np.dtype(np.float32).num
-
-needs_proc = pytest.mark.skipif(
-    not os.path.exists("/proc/self/statm"), reason="the system has no /proc"
-)
 
 
 @pytest.fixture(autouse=True)
@@ -26,12 +20,6 @@ def defaults():
     yield
     memory.set_cache_limit(2 << 30)
     fastnn.empty_cache()
-
-
-def resident():
-    gc.collect()
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def block(nbytes):

@@ -30,22 +30,18 @@ ALWAYS_INLINE void COPY_SPAN(const REAL *x, REAL *y, ptrdiff_t n)
     if (n & 1) *y = *x;
 }
 
-/* y[w, c] = sum over q < rows and first[w] <= t < first[w + 1] of row[q][tap[t] + c], c < C <= n.
+/* y[w, c] = sum over first[w] <= t < first[w + 1] of row[tap[t] + c], c < C <= n.
  * Pixels are written n lanes wide where the next ones, still to come, overwrite the excess. */
 #define DEFINE_GATHER(n)                                                                        \
-    static void GATHER(n)(const REAL *const *row, ptrdiff_t rows, const ptrdiff_t *tap,         \
-                          const ptrdiff_t *first, ptrdiff_t W, ptrdiff_t C, REAL *y)            \
+    static void GATHER(n)(const REAL *row, const ptrdiff_t *tap, const ptrdiff_t *first,        \
+                          ptrdiff_t W, ptrdiff_t C, REAL *y)                                    \
     {                                                                                           \
         for (ptrdiff_t w = 0; w < W; w++, y += C) {                                             \
-            LANES(n) total = {0};                                                               \
-            for (ptrdiff_t q = 0; q < rows; q++) {                                              \
-                LANES(n) sum = {0};                                                             \
-                for (ptrdiff_t t = first[w]; t < first[w + 1]; t++)                             \
-                    sum += *(const LANES(n) *)(row[q] + tap[t]);                                \
-                total += sum;                                                                   \
-            }                                                                                   \
-            if ((W - w) * C >= n) *(LANES(n) *)y = total;                                       \
-            else COPY_SPAN((const REAL *)&total, y, C);                                         \
+            LANES(n) sum = {0};                                                                 \
+            for (ptrdiff_t t = first[w]; t < first[w + 1]; t++)                                 \
+                sum += *(const LANES(n) *)(row + tap[t]);                                       \
+            if ((W - w) * C >= n) *(LANES(n) *)y = sum;                                         \
+            else COPY_SPAN((const REAL *)&sum, y, C);                                           \
         }                                                                                       \
     }
 DEFINE_GATHER(8)
@@ -54,13 +50,13 @@ DEFINE_GATHER(2)
 DEFINE_GATHER(1)
 
 /* As above, for C <= 8. */
-static void GATHER_ROW(const REAL *const *row, ptrdiff_t rows, const ptrdiff_t *tap,
-                       const ptrdiff_t *first, ptrdiff_t W, ptrdiff_t C, REAL *y)
+static void GATHER_ROW(const REAL *row, const ptrdiff_t *tap, const ptrdiff_t *first, ptrdiff_t W,
+                       ptrdiff_t C, REAL *y)
 {
-    if (C > 4) GATHER(8)(row, rows, tap, first, W, C, y);
-    else if (C > 2) GATHER(4)(row, rows, tap, first, W, C, y);
-    else if (C == 2) GATHER(2)(row, rows, tap, first, W, C, y);
-    else GATHER(1)(row, rows, tap, first, W, C, y);
+    if (C > 4) GATHER(8)(row, tap, first, W, C, y);
+    else if (C > 2) GATHER(4)(row, tap, first, W, C, y);
+    else if (C == 2) GATHER(2)(row, tap, first, W, C, y);
+    else GATHER(1)(row, tap, first, W, C, y);
 }
 
 #undef COPY_SPAN

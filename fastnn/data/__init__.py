@@ -6,6 +6,8 @@
   $FASTNN_DATA; `BagOfWords`.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
+* `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
+  a long sequence in batches that follow one another.
 """
 
 from .bag_of_words import BagOfWords
@@ -19,11 +21,17 @@ from .images import random_shift, read_image, resize_images
 from .loader import DataLoader, default_collate
 from .mnist import load_mnist
 from .rt_polarity import load_rt_polarity
+from .streams import StreamLoader
+from .text import Poem, read_poems, read_text, split_text
+from .vocabulary import Vocabulary
 
 __all__ = [
     "ArrayDataset",
     "BagOfWords",
     "DataLoader",
+    "Poem",
+    "StreamLoader",
+    "Vocabulary",
     "default_collate",
     "load_brown",
     "load_creditcard",
@@ -34,6 +42,9 @@ __all__ = [
     "random_shift",
     "read_idx",
     "read_image",
+    "read_poems",
+    "read_text",
     "resize_images",
+    "split_text",
     "stratified_split",
 ]

@@ -5,6 +5,8 @@ model entered here can be trained by ``fastnn train NAME`` and used by ``fastnn 
 ``FAMILIES`` has the same models by family. Where torchvision has the model, its names, defaults
 and state_dict keys are torchvision's.
 
+``TEXT_MODELS[name]`` is (constructor, recipe) of a model of text; its recipe is a `TextRecipe`.
+
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
 `adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
 `rbm`, `dbn`, `autoencoder`; docs/lectures.md has a script for each.
@@ -13,6 +15,7 @@ The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`
 from . import alexnet as _alexnet
 from . import (
     backpropagation,
+    char_rnn,
     computation_graph,
     hebb,
     lenet5,
@@ -29,6 +32,7 @@ from .acyclic import AcyclicNetwork
 from .adaline import Adaline
 from .alexnet import AlexNet, alexnet
 from .autoencoder import Autoencoder
+from .char_rnn import CharRNN, load_char_rnn, write
 from .dbn import DBN
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
@@ -71,14 +75,16 @@ FAMILIES = {
     "ResNet for small pictures": resnet_cifar.MODELS,
 }
 MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.items()}
+TEXT_MODELS = char_rnn.MODELS
 
 __all__ = [
-    "DBN", "FAMILIES", "MLP", "MODELS", "RBM", "VGG", "AcyclicNetwork", "Adaline", "AlexNet",
-    "Autoencoder", "CifarResNet", "Defaults", "GoogLeNet", "GoogLeNetOutputs", "LeNet5",
-    "LeNet5_1998", "Perceptron",
-    "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation", "computation_graph",
-    "googlenet", "googlenet_loss", "hebb", "mcculloch_pitts", "plain18", "plain20", "plain32",
-    "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44",
-    "resnet50", "resnet56", "resnet101", "resnet110", "resnet152", "universal", "vanishing",
-    "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
+    "DBN", "FAMILIES", "MLP", "MODELS", "RBM", "TEXT_MODELS", "VGG", "AcyclicNetwork", "Adaline",
+    "AlexNet", "Autoencoder", "CharRNN", "CifarResNet", "Defaults", "GoogLeNet",
+    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998",
+    "Perceptron", "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation",
+    "computation_graph", "googlenet", "googlenet_loss", "hebb", "load_char_rnn", "mcculloch_pitts",
+    "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18", "resnet20",
+    "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101", "resnet110",
+    "resnet152", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16",
+    "vgg16_bn", "vgg19", "vgg19_bn", "write",
 ]  # fmt: skip

@@ -1,5 +1,5 @@
 """Helpers over a model's parameters: gradient clipping, all parameters as one vector, and batch
-normalisation folded into convolutions."""
+normalisation folded into convolutions; and a recurrent model's state, cut off from the tape."""
 
 import math
 
@@ -10,8 +10,8 @@ from ..autograd import Tensor, as_tensor, cat
 from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
 __all__ = [
-    "clip_grad_norm_", "clip_grad_value_", "fuse_conv_bn_eval", "fuse_conv_bn_weights",
-    "parameters_to_vector", "vector_to_parameters",
+    "clip_grad_norm_", "clip_grad_value_", "detach_state", "fuse_conv_bn_eval",
+    "fuse_conv_bn_weights", "parameters_to_vector", "vector_to_parameters",
 ]  # fmt: skip
 
 
@@ -59,6 +59,23 @@ def clip_grad_value_(parameters, clip_value):
         raise ValueError(f"clip_grad_value_: clip_value must be >= 0, got {clip_value}")
     for p in _with_grad(parameters):
         p.grad = np.clip(p.grad, -clip_value, clip_value)
+
+
+def detach_state(state):
+    """The same state, cut off from the tape: a Tensor, None, or a tuple or list of such.
+
+    Between two pieces of a sequence this is truncated backpropagation through time: the state goes
+    on, the gradient ends here, and the tape of the piece before is freed::
+
+        for x, y in data.StreamLoader(numbers, streams, steps):
+            output, state = model(x, nn.utils.detach_state(state))
+
+    Williams and Peng 1990, "An efficient gradient-based algorithm for on-line training of recurrent
+    network trajectories".
+    """
+    if isinstance(state, tuple | list):
+        return type(state)(map(detach_state, state))
+    return None if state is None else as_tensor(state).detach()
 
 
 def parameters_to_vector(parameters):

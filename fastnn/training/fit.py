@@ -7,7 +7,7 @@ from numbers import Real
 from .. import nn, optim, random
 from .batches import as_loader, split_batch
 from .callbacks import Callback, EarlyStopping, ModelCheckpoint
-from .evaluate import batch_numbers, run_evaluation
+from .evaluate import Forward, batch_numbers, run_evaluation
 from .history import History
 from .metrics import RunningMeans, resolve_loss, resolve_metrics
 from .progress import make_progress
@@ -35,17 +35,19 @@ class Run:
     """
 
     def __init__(self, model, loader, validation, loss, optimizer, scheduler, epochs, metrics,
-                 grad_clip):  # fmt: skip
+                 grad_clip, grad_clip_value, stateful):  # fmt: skip
         self.model, self.loader, self.validation = model, loader, validation
         self.loss, self.optimizer, self.scheduler = loss, optimizer, scheduler
-        self.epochs, self.metrics, self.grad_clip = epochs, metrics, grad_clip
+        self.epochs, self.metrics = epochs, metrics
+        self.grad_clip, self.grad_clip_value = grad_clip, grad_clip_value
+        self.forward = Forward(model, stateful)
         self.callbacks = []
         self.history = History()
         self.epoch = self.batch = self.samples = 0
         self.batches = len(loader)
         self.batch_size = getattr(loader, "batch_size", None)
         self.train_seconds = 0.0
-        self.sample_name = "samples"
+        self.sample_name = "steps" if stateful else "samples"
         self.logs = {}
         self.stop = self.completed = False
 
@@ -64,6 +66,7 @@ class Run:
         lr = self.optimizer.param_groups[0]["lr"]
         self.epoch, self.batch, self.samples, self.logs = self.epoch + 1, 0, 0, {}
         self.model.train()
+        self.forward.reset()
         self.tell("on_epoch_begin")
         means = RunningMeans()
         for batch in self.loader:
@@ -74,7 +77,9 @@ class Run:
         if not means.count:
             raise ValueError("fit: the training data gave no batch")
         if self.validates:
-            measured = run_evaluation(self.model, self.validation, self.loss, self.metrics)
+            measured = run_evaluation(
+                self.model, self.validation, self.loss, self.metrics, self.forward.stateful
+            )
             self.logs |= {f"val_{name}": value for name, value in measured.items()}
         self.logs = {**self.logs, "lr": float(lr)}
         self.history.append(self.logs, time.perf_counter() - started)
@@ -85,7 +90,7 @@ class Run:
         """One step: zero_grad, forward, loss, backward, clip, step."""
         inputs, target = split_batch(batch, "fit")
         self.optimizer.zero_grad()
-        output = self.model(*inputs)
+        output = self.forward(inputs)
         loss = self.loss(output, target)
         row = batch_numbers(loss, output, target, self.metrics)
         if not math.isfinite(row["loss"]):
@@ -95,12 +100,14 @@ class Run:
                 "rate, clip gradients (grad_clip=1.0), or look for NaN and infinity in the data"
             )
         loss.backward()
+        if self.grad_clip_value is not None:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.grad_clip_value)
         if self.grad_clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.grad_clip)
         self.optimizer.step()
-        if not self.samples and len(inputs[0].shape) == 4:
+        if not self.samples and len(inputs[0].shape) == 4 and not self.forward.stateful:
             self.sample_name = "images"
-        means.add(row, len(target))
+        means.add(row, self.forward.samples(target))
         self.samples = means.count
         self.logs = means.means()
 
@@ -113,8 +120,8 @@ class Run:
 
 def fit(model, train, *, validation=None, loss=None, optimizer=None, scheduler=None, epochs=10,
         batch_size=64, metrics=("accuracy",), callbacks=(), seed=None, progress=True,
-        early_stopping=None, checkpoint=None, resume=None, grad_clip=None,
-        transform=None):  # fmt: skip
+        early_stopping=None, checkpoint=None, resume=None, grad_clip=None, grad_clip_value=None,
+        transform=None, stateful=False):  # fmt: skip
     """Train `model` and return the `History`.
 
     train           a DataLoader, a dataset, or a tuple of arrays (inputs, targets); the latter two
@@ -137,13 +144,20 @@ def fit(model, train, *, validation=None, loss=None, optimizer=None, scheduler=N
                     in all, and ends with the same bits as a run that was never interrupted. Give
                     the same model, data, optimiser class and callbacks as then.
     grad_clip       largest total 2-norm of the gradients; longer ones are scaled down.
+    grad_clip_value largest absolute value of each gradient element; larger ones are cut to it.
     transform       augmentation, function (batch, rng) -> batch as in `DataLoader`, on training
                     batches only: ``transform=fastnn.data.random_shift(2)``.
+    stateful        truncated backpropagation through time, on batches that follow one another
+                    (`fastnn.data.StreamLoader`), steps first: the model is called as
+                    ``model(*inputs, state)`` and returns (output, state). The state goes from batch
+                    to batch, cut off from the tape; it is None at the first batch of every epoch
+                    and of the validation data.
 
     Raises FloatingPointError, naming epoch and batch, when the loss is no longer finite, and on
     Ctrl-C `TrainingInterrupted` (a KeyboardInterrupt), whose message says how to resume.
     """
-    _check(epochs=epochs, batch_size=batch_size, grad_clip=grad_clip)
+    _check(epochs=epochs, batch_size=batch_size)
+    _check_clip(grad_clip=grad_clip, grad_clip_value=grad_clip_value)
     if seed is not None:
         random.manual_seed(seed)
     loader = as_loader(train, batch_size, True, "fit: train", transform)
@@ -152,7 +166,7 @@ def fit(model, train, *, validation=None, loss=None, optimizer=None, scheduler=N
     if optimizer is None:
         optimizer = optim.Adam(model.parameters(), lr=1e-3)
     run = Run(model, loader, validation, resolve_loss(loss), optimizer, scheduler, epochs,
-              resolve_metrics(metrics), grad_clip)  # fmt: skip
+              resolve_metrics(metrics), grad_clip, grad_clip_value, stateful)  # fmt: skip
     run.callbacks = _callbacks(callbacks, early_stopping, checkpoint)
     keepers = [c for c in run.callbacks if isinstance(c, ModelCheckpoint) and c.last]
     if resume is not None:
@@ -208,9 +222,13 @@ def _callbacks(callbacks, early_stopping, checkpoint):
     return callbacks
 
 
-def _check(*, epochs, batch_size, grad_clip):
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+def _check(**counts):
+    for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"fit: {name} must be an int >= 1, got {value!r}")
-    if grad_clip is not None and (not isinstance(grad_clip, Real) or not grad_clip > 0):
-        raise ValueError(f"fit: grad_clip must be a number > 0 or None, got {grad_clip!r}")
+
+
+def _check_clip(**limits):
+    for name, value in limits.items():
+        if value is not None and (not isinstance(value, Real) or not value > 0):
+            raise ValueError(f"fit: {name} must be a number > 0 or None, got {value!r}")

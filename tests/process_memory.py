@@ -1,0 +1,18 @@
+"""How much memory the process has."""
+
+import gc
+import os
+
+import pytest
+
+MIB = 2**20
+
+needs_proc = pytest.mark.skipif(
+    not os.path.exists("/proc/self/statm"), reason="the system has no /proc"
+)
+
+
+def resident():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
