@@ -7,6 +7,7 @@ import numpy as np
 import numpy_impl as plain
 from cases import TF, Case, f64, label_of, normal, torch, torch_leaf, with_tape
 
+import fastnn
 from fastnn import kernels
 
 # ---- elementwise ------------------------------------------------------------------------------
@@ -183,3 +184,54 @@ def optimizer(name, model, shapes):
     arrays = 5 if name == "SGD" else 7  # read and written: p, m (and v); read: g
     nbytes = 4 * arrays * sum(prod(s) for s in shapes)
     return Case(f"{name}, {model}", impls, expected, nbytes, "GB/s")
+
+
+def adaptive_optimizer(name, model, shapes):
+    """A step of Adagrad, Adadelta or RMSprop with its defaults over all of a model's parameters:
+    compared after the first, whose state is zeros."""
+    states = 2 if name == "Adadelta" else 1
+    by_numpy = getattr(plain, f"{name.lower()}_step")
+
+    def draw(dtype):
+        return [[normal(*s, seed=i).astype(dtype) for s in shapes] for i in range(2)]
+
+    def numpy_step(dtype):
+        params, grads = draw(dtype)
+        buffers = [[np.zeros_like(p) for p in params] for _ in range(states)]
+
+        def run():
+            by_numpy(params, grads, *buffers)
+            return params
+
+        return run
+
+    def class_step(rule, leaf):
+        params, grads = draw(np.float32)
+        leaves = [leaf(p, g) for p, g in zip(params, grads, strict=True)]
+        optimizer = rule(leaves)
+
+        def run():
+            optimizer.step()
+            return params
+
+        return run
+
+    def leaf_of_fastnn(p, g):
+        tensor = fastnn.Tensor(p, requires_grad=True)
+        tensor.grad = g
+        return tensor
+
+    def leaf_of_torch(p, g):
+        tensor = torch.from_numpy(p).requires_grad_()
+        tensor.grad = torch.from_numpy(g)
+        return tensor
+
+    impls = {
+        "fastnn": class_step(getattr(fastnn.optim, name), leaf_of_fastnn),
+        "numpy": numpy_step(np.float32),
+    }
+    if torch:
+        impls["torch"] = class_step(getattr(torch.optim, name), leaf_of_torch)
+    arrays = 3 + 2 * states
+    nbytes = 4 * arrays * sum(prod(s) for s in shapes)
+    return Case(f"{name}, {model}", impls, numpy_step(np.float64), nbytes, "GB/s")

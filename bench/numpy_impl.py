@@ -316,6 +316,29 @@ def adam_step(params, grads, ms, vs, step, lr, beta1=0.9, beta2=0.999, eps=1e-8)
         p -= lr / (1 - beta1**step) * m / (np.sqrt(v / (1 - beta2**step)) + eps)
 
 
+def adagrad_step(params, grads, sums, lr=1e-2, eps=1e-10):
+    for p, g, s in zip(params, grads, sums, strict=True):
+        s += g * g
+        p -= lr * g / (np.sqrt(s) + eps)
+
+
+def adadelta_step(params, grads, vs, us, lr=1.0, rho=0.9, eps=1e-6):
+    for p, g, v, u in zip(params, grads, vs, us, strict=True):
+        v *= rho
+        v += (1 - rho) * g * g
+        delta = np.sqrt(u + eps) / np.sqrt(v + eps) * g
+        u *= rho
+        u += (1 - rho) * delta * delta
+        p -= lr * delta
+
+
+def rmsprop_step(params, grads, vs, lr=1e-2, alpha=0.99, eps=1e-8):
+    for p, g, v in zip(params, grads, vs, strict=True):
+        v *= alpha
+        v += (1 - alpha) * g * g
+        p -= lr * g / (np.sqrt(v) + eps)
+
+
 # ---- a training step of LeNet-5 ---------------------------------------------------------------
 
 

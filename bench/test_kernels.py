@@ -232,6 +232,13 @@ def test_optimizer_step(measure, name, model, impl):
     measure(impl, cases_elementwise.optimizer, name, model, shapes.PARAMETERS[model])
 
 
+@impls(*PLAIN)
+@pytest.mark.parametrize("model", list(shapes.PARAMETERS))
+@pytest.mark.parametrize("name", ["Adagrad", "Adadelta", "RMSprop"])
+def test_adaptive_optimizer_step(measure, name, model, impl):
+    measure(impl, cases_elementwise.adaptive_optimizer, name, model, shapes.PARAMETERS[model])
+
+
 @impls(*IMAGES, *(f"torch {layout}, fused Adam" for layout in cases.FORMATS))
 def test_lenet5_training_step(measure, impl):
     measure(impl, steps.lenet5)

@@ -37,7 +37,8 @@ from .random import manual_seed
 
 # Loaded on first use, so that `import fastnn` stays quick.
 _LAZY_MODULES = (
-    "checkpoint", "cli", "data", "functional", "models", "nn", "optim", "training", "viz",
+    "checkpoint", "cli", "data", "functional", "interop", "models", "nn", "optim", "training",
+    "viz",
 )  # fmt: skip
 _LAZY_NAMES = {
     "save": "checkpoint",

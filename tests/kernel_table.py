@@ -269,6 +269,7 @@ TABLE = {
         (_rows(d, b, n), d.positive(b * (1 + n // 25), 37)), {"reduction": "sum"}),
     "softmax_cross_entropy_backward": lambda d, b, n: (
         (d(), _rows(d, b, n), d.ints(37, b * (1 + n // 25))), _SMOOTH),
+    "bernoulli": lambda d, b, n: ((d(b, 7, n),), {"seed": 12345}),
     "dropout": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "dropout_backward": lambda d, b, n: ((d(b, 7, n), 0.3), {"seed": 12345}),
     "dropout_channels": lambda d, b, n: ((_image(d, b, n), 0.3), {"seed": 12345}),
@@ -286,10 +287,23 @@ TABLE = {
     "adam_step": lambda d, b, n: (
         [*([d(b, 7, n), d(5)] for _ in range(3)), [d.positive(b, 7, n), d.positive(5)]],
         {"lr": 0.1, "steps": [3, 7], "weight_decay": 0.01, "decoupled": True, "grad_scale": 0.5}),
+    "adagrad_step": lambda d, b, n: (
+        [*([d(b, 7, n), d(5)] for _ in range(2)), [d.positive(b, 7, n), d.positive(5)]],
+        {"lr": 0.1, "steps": [3, 7], "lr_decay": 0.1, "weight_decay": 0.01}),
+    "adadelta_step": lambda d, b, n: (
+        [*([d(b, 7, n), d(5)] for _ in range(2)),
+         *([d.positive(b, 7, n), d.positive(5)] for _ in range(2))],
+        {"weight_decay": 0.01, "maximize": True}),
+    "rmsprop_step": lambda d, b, n: (
+        [*([d(b, 7, n), d(5)] for _ in range(2)), [d.positive(b, 7, n), d.positive(5)]],
+        {"lr": 0.1, "weight_decay": 0.01, "grad_scale": 0.5}),
     "global_norm": lambda d, b, n: (([d(b, 7, n), d(b), d(3, 11)],), {}),
 }  # fmt: skip
 
-INPLACE = {"sgd_step": (0, 2), "adam_step": (0, 2, 3)}
+INPLACE = {
+    "sgd_step": (0, 2), "adam_step": (0, 2, 3), "adagrad_step": (0, 2),
+    "adadelta_step": (0, 2, 3), "rmsprop_step": (0, 2),
+}  # fmt: skip
 
 # The kernels with no entry of their own, and why.
 ELSEWHERE = {"PackedMatrix": "a class", "pack": "test_kernels_gemm.py"}

@@ -196,6 +196,16 @@ def Adam(
 
 
 @operator
+def Adagrad(lr, t, *tensors, decay_factor=0.0, epsilon=1e-6, norm_coefficient=0.0):
+    params, grads, sums = groups(3, tensors)
+    kernels.adagrad_step(
+        params, grads, sums, steps=[int(t) + 1] * len(params), lr=float(lr),
+        lr_decay=decay_factor, eps=epsilon, weight_decay=norm_coefficient,
+    )  # fmt: skip
+    return *params, *sums
+
+
+@operator
 def Momentum(lr, t, *tensors, alpha, beta, mode, norm_coefficient):
     params, grads, buffers = groups(3, tensors)
     kernels.sgd_step(
@@ -203,8 +213,3 @@ def Momentum(lr, t, *tensors, alpha, beta, mode, norm_coefficient):
         dampening=1 - beta if t > 0 else 0.0, nesterov=mode == "nesterov",
     )  # fmt: skip
     return *params, *buffers
-
-
-@operator
-def Adagrad(*inputs, **attributes):
-    raise Skip("no Adagrad")

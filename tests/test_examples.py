@@ -18,13 +18,21 @@ needs_mnist = pytest.mark.skipif(
 )
 
 
+def needs(name):
+    return pytest.mark.skipif(
+        not Path(os.environ.get("FASTNN_DATA", "nowhere"), name).is_dir(),
+        reason=f"{name} is not in $FASTNN_DATA; it may not be passed on",
+    )
+
+
 @pytest.fixture
 def example(tmp_path, monkeypatch):
     """example(name): run the script's main with --quick, check its pictures; its results."""
     pytest.importorskip("matplotlib")
     Image = pytest.importorskip("PIL.Image")
     monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.delitem(sys.modules, "_example", raising=False)
+    for helper in FOLDER.glob("_*.py"):
+        monkeypatch.delitem(sys.modules, helper.stem, raising=False)
 
     def run(name, *options):
         spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
@@ -102,6 +110,14 @@ def test_backpropagation_by_hand(example, capsys):
 
 
 @needs_mnist
+def test_autoencoder(example):
+    results = example("autoencoder")
+    clean, spoiled = zip(*(results[name] for name in ("complete", "denoising")), strict=True)
+    assert clean[0] < clean[1] and spoiled[1] < spoiled[0]
+    assert clean[0] < results["under-complete"][0] < 53  # what the mean image leaves
+
+
+@needs_mnist
 def test_batch_norm_mnist(example):
     results = example("batch_norm_mnist")
     assert results["with"]["accuracy"] > 0.85 > results["without"]["accuracy"]
@@ -128,6 +144,35 @@ def test_convolution_kernels(example):
         assert result["mean"] == pytest.approx(photo if keeps_brightness else 0, abs=0.05)
     assert contrast["box blur, 5 x 5"] < contrast["identity"] < contrast["sharpen"]
     assert contrast["box blur, 5 x 5"] < contrast["Gaussian blur, 5 x 5"] < contrast["identity"]
+
+
+@needs("creditcard-fraud")
+def test_credit_card_fraud(example):
+    pytest.importorskip("sklearn")
+    results = example("credit_card_fraud")
+    network = results["network"]
+    assert network["auc"] > 0.97 and network["ap"] > 0.9
+    assert network["auc"] > results["logistic regression"]["auc"] - 0.005
+    assert network["precision"] > 0.9 and network["recall"] > 0.7
+
+
+@needs_mnist
+def test_deep_autoencoder(example):
+    results = example("deep_autoencoder")
+    assert max(results["ReLU"], results["sigmoid, pre-trained"]) < results["sigmoid"]
+
+
+@needs("brown")
+def test_deep_autoencoder_text(example):
+    results = example("deep_autoencoder_text")
+    assert results["pre-trained"] < results["mean"]
+
+
+@needs_mnist
+def test_deep_belief_network(example):
+    results = example("deep_belief_network")
+    assert results["pre-trained"] < 20
+    assert results["pre-trained"] < results["from random weights"] - 2
 
 
 @needs_mnist
@@ -164,6 +209,34 @@ def test_perceptron(example):
 
 
 @needs_mnist
+def test_mlp_mnist(example):
+    results = example("mlp_mnist")
+    assert results["error"] < 6 and results["training"] > results["error"]
+
+
+@needs_mnist
+@needs("rt-polarity")
+def test_optimizers(example):
+    results = example("optimizers")
+    assert max(results["saddle"].values()) < -0.9  # all leave it, for the valley at -1
+    assert results["ravine"]["Adam"] < 1e-4 < results["ravine"]["SGD"] < 0.02
+    losses = {rule: loss for rule, (_, loss) in results["MNIST"].items()}
+    assert all(loss < 0.5 for loss in losses.values())
+    losses = {rule: loss for rule, (_, loss) in results["reviews"].items()}
+    for rule in ("Adagrad", "RMSprop", "Adam"):  # steps of their own for rare words
+        assert losses[rule] < losses["Nesterov"] < 0.69
+
+
+@needs_mnist
+def test_rbm(example):
+    results = example("rbm")
+    cd1, cd10, persistent = results["likelihood"].values()
+    assert cd10[-1] > cd1.max() + 1 and cd10.max() < -3.4
+    assert persistent[-1] > persistent[0]
+    assert results["error"] < 0.9 * results["baseline"]
+
+
+@needs_mnist
 def test_residual_depth(example):
     errors = example("residual_depth")
     assert errors["plain-34"] > 1.2 * errors["plain-18"]
@@ -186,6 +259,14 @@ def test_gradients_through_time(example):
         "LSTM, forget gates biased by 2"
     ]  # fmt: skip
     assert vanishes[-1] < plain[-1] < 1e-6 < 1e-4 < biased[-1]
+
+
+def test_scikit_learn(example):
+    pytest.importorskip("sklearn")
+    results = example("scikit_learn")
+    assert results["accuracy"] > 0.95 and results["theirs"] > 0.95
+    pixels, hidden = results["pixels"], results["RBM's hidden units"]
+    assert hidden[0] > pixels[0] and hidden[-1] > 0.95
 
 
 @needs_mnist

@@ -11,7 +11,7 @@ import fastnn
 # A room may import from the rooms below its own floor; rooms on one floor leave each other alone.
 FLOORS = [
     {"__main__"},
-    {"cli"},
+    {"cli", "interop"},
     {"models", "viz"},
     {"training"},
     {"data", "nn", "optim"},
@@ -97,7 +97,7 @@ UNWANTED = [
     "argparse", "csv", "decimal", "gzip", "json", "logging", "matplotlib", "multiprocessing",
     "numpy.random", "PIL", "pooch", "sklearn", "sqlite3", "tqdm", "torch", "unittest",
 ]  # fmt: skip
-LAZY = ["cli", "data", "functional", "models", "nn", "optim", "training", "viz"]
+LAZY = ["cli", "data", "functional", "interop", "models", "nn", "optim", "training", "viz"]
 
 
 def loaded_by(code):

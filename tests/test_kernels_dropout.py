@@ -137,6 +137,42 @@ def test_dropout_of_channels_on_any_number_of_threads():
     same_for_any_threads(lambda: [kernels.dropout_channels(images, 0.2, seed=2)])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", [0, 2**32 + 5, 2**64 - 1])
+def test_bernoulli_is_philox(seed, dtype):
+    u = np.floor(uniform(1000, seed) * 2**24) / 2**24
+    p = np.abs(draw(1000, dtype=dtype)) / 2
+    p[:4] = 0, 1, -0.5, 1.5
+    p[4:900:7] = u[4:900:7]  # equal: not below
+    y = kernels.bernoulli(p, seed=seed)
+    assert y.dtype == dtype and set(y) == {0, 1}
+    np.testing.assert_array_equal(y, u < p)
+    assert y[:4].tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (7, 11), (2, 37, 3, 9)])
+def test_bernoulli_of_odd_arrays(shape, dtype):
+    p = np.asarray(np.abs(draw(*shape, dtype=dtype)))
+    expected = kernels.bernoulli(p, seed=11)
+    assert expected.shape == shape
+    for name, odd in odd_arrays(p):
+        np.testing.assert_array_equal(kernels.bernoulli(odd, seed=11), expected, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bernoulli_propagates_nan(dtype):
+    for i in range(67):
+        p = np.ones(67, dtype)
+        p[i] = np.nan
+        np.testing.assert_array_equal(kernels.bernoulli(p, seed=4), p)
+
+
+def test_bernoulli_on_any_number_of_threads():
+    p = np.abs(draw(400_003, dtype=np.float32))
+    same_for_any_threads(lambda: [kernels.bernoulli(p, seed=1)])
+
+
 X = np.zeros(3, np.float32)
 ERRORS = [
     (
@@ -167,6 +203,9 @@ ERRORS = [
         ValueError,
         "dropout_channels_backward: p must be in",
     ),
+    (lambda: kernels.bernoulli([1], seed=0), TypeError, "bernoulli: p must be float32 or float64"),
+    (lambda: kernels.bernoulli(X, seed="a"), TypeError, "bernoulli: seed must be an int, got 'a'"),
+    (lambda: kernels.bernoulli(X, seed=-1), ValueError, r"bernoulli: seed must be in \[0, 2"),
     (
         lambda: kernels.dropout_backward(X, 0.5, seed=2**64),
         ValueError,

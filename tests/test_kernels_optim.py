@@ -74,6 +74,63 @@ def test_adam_step(amsgrad, dtype):
             assert_near(a, b, ulps=8)
 
 
+SHARED = [
+    dict(weight_decay=decay, maximize=maximize, grad_scale=scale)
+    for decay, maximize, scale in itertools.product((0.0, 0.1), (False, True), (1.0, 0.3))
+]
+
+
+def positive(arrays):
+    return [np.asarray(np.abs(a)) for a in arrays]
+
+
+def compare(name, lists, call, ulps=8):
+    """call(op, lists) with the kernel and with the reference, which update the lists."""
+    theirs = copies(lists)
+    dtype = lists[0][0].dtype
+    call(getattr(kernels, name), lists)
+    call(getattr(reference, name), theirs)
+    for a, b in zip(chain(*lists), chain(*theirs), strict=True):
+        assert a.dtype == dtype
+        assert_near(a, b, ulps=ulps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_adagrad_step(dtype):
+    steps = [1 + 3 * i for i in range(len(SHAPES))]
+    for options, decay in itertools.product(SHARED, (0.0, 0.2)):
+        lists = [draw_all(dtype, 0), draw_all(dtype, 100), positive(draw_all(dtype, 200))]
+        options = dict(options, lr=0.1, lr_decay=decay, eps=0.01, steps=steps)
+        compare("adagrad_step", lists, lambda op, lists, o=options: op(*lists, **o))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_adadelta_step(dtype):
+    for options, rho in itertools.product(SHARED, (0.0, 0.9, 1.0)):
+        states = [positive(draw_all(dtype, seed)) for seed in (200, 300)]
+        lists = [draw_all(dtype, 0), draw_all(dtype, 100), *states]
+        options = dict(options, lr=0.7, rho=rho, eps=1e-3)
+        compare("adadelta_step", lists, lambda op, lists, o=options: op(*lists, **o))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("centered", [False, True])
+def test_rmsprop_step(centered, dtype):
+    for options, momentum in itertools.product(SHARED, (0.0, 0.9)):
+        lists = [draw_all(dtype, 0), draw_all(dtype, 100), draw_all(dtype, 200)]
+        lists += [draw_all(dtype, 300), draw_all(dtype, 400)]
+        for v, m in zip(lists[2], lists[3], strict=True):
+            v[...] = m * m + np.abs(v) + 0.1  # a mean of squares and a mean that go together
+        options = dict(options, lr=0.1, alpha=0.9, eps=1e-3, momentum=momentum)
+
+        def call(op, lists, o=options):
+            op(*lists[:3], grad_avgs=lists[3] if centered else None,
+               momentum_buffers=lists[4] if o["momentum"] else None, **o)  # fmt: skip
+
+        # v - m^2 cancels: of up to 20 to 0.1
+        compare("rmsprop_step", lists, call, ulps=200 if centered else 8)
+
+
 def test_against_torch():
     torch = pytest.importorskip("torch")
     shapes = [(7,), (30, 20)]
@@ -138,7 +195,20 @@ def test_odd_parameters_and_states(dtype):
     plain = [np.abs(draw(*shape, dtype=dtype, seed=s)) for s in range(4)]
     expected = [a.copy() for a in plain]
     kernels.adam_step(*[[a] for a in expected], steps=[2], lr=0.1)
+    rms = [a.copy() for a in (plain[0], plain[1], plain[2] + 9, plain[2] / 9, plain[3])]
+    rms_expected = [a.copy() for a in rms]
+
+    def rmsprop(p, g, v, m, b):
+        kernels.rmsprop_step(
+            [p], [g], [v], lr=0.1, momentum=0.9, grad_avgs=[m], momentum_buffers=[b]
+        )
+
+    rmsprop(*rms_expected)  # five arrays, the most that a step has
     for odd in itertools.product(layouts, repeat=2):
+        arrays = [make(a.copy()) for make, a in zip([*odd, *odd, odd[0]], rms, strict=True)]
+        rmsprop(*arrays)
+        for a, b in zip(arrays, rms_expected, strict=True):
+            np.testing.assert_array_equal(a, b)
         kinds = [odd[0], odd[1], odd[0], odd[1]]
         arrays = [make(a.copy()) for make, a in zip(kinds, plain, strict=True)]
         kernels.adam_step(*[[a] for a in arrays], steps=[2], lr=0.1)
@@ -161,6 +231,9 @@ def test_any_number_of_threads():
         lists[3] = [np.abs(a) for a in lists[3]]
         kernels.adam_step(*lists, steps=[1, 2, 3, 4], lr=0.1)
         kernels.sgd_step(*lists[:3], lr=0.1, momentum=0.5)
+        kernels.adagrad_step(lists[0], lists[1], lists[3], steps=[1, 2, 3, 4], lr=0.1)
+        kernels.rmsprop_step(lists[0], lists[1], lists[3], lr=0.1, grad_avgs=lists[2])
+        kernels.adadelta_step(lists[0], lists[1], lists[3], [np.abs(a) for a in lists[2]])
         return [*chain(*lists), np.array(kernels.global_norm(lists[0]))]
 
     same_for_any_threads(run)
@@ -180,6 +253,16 @@ def test_special_numbers_in_every_lane(special, dtype):
             )
             assert np.isnan(p[i]) and np.isfinite(np.delete(p, i)).all()
             assert amsgrad <= (not np.isfinite(x[i]))
+        for step, states, options in [
+            (kernels.adagrad_step, 1, {"lr": 0.1, "steps": [1]}),
+            (kernels.adadelta_step, 2, {}),
+            (kernels.rmsprop_step, 1, {"lr": 0.1}),
+            (kernels.rmsprop_step, 1, {"lr": 0.1, "grad_avgs": [ones.copy()]}),
+        ]:
+            p, *rest = (ones.copy() for _ in range(1 + states))
+            step([p], [g], *([a] for a in rest), **options)
+            assert np.isnan(p[i]) and np.isfinite(np.delete(p, i)).all()
+            assert not np.isfinite(rest[0][i])
         p = ones.copy()
         kernels.sgd_step([p], [g], None, lr=0.1)
         assert not np.isfinite(p[i]) and np.isfinite(np.delete(p, i)).all()
@@ -280,6 +363,56 @@ ERRORS = [
         lambda p: adam([p], [G], [P], [FROZEN], steps=[1], lr=1),
         ValueError,
         r"exp_avg_sqs\[0\] is read-",
+    ),
+    (
+        lambda p: kernels.adagrad_step([p], [G], [P], steps=[0], lr=1),
+        ValueError,
+        "adagrad_step: steps must be >= 1, got 0",
+    ),
+    (
+        lambda p: kernels.adagrad_step([p], [G], [P], steps=[1], lr=1, lr_decay="a"),
+        TypeError,
+        "adagrad_step: lr_decay must be a number, got 'a'",
+    ),
+    (
+        lambda p: kernels.adagrad_step([p], [G], [FROZEN], steps=[1], lr=1),
+        ValueError,
+        r"adagrad_step: sums\[0\] is read-only",
+    ),
+    (
+        lambda p: kernels.adadelta_step([p], [G], [P], [P], rho=1.5),
+        ValueError,
+        r"adadelta_step: rho must be in \[0, 1\], got 1.5",
+    ),
+    (
+        lambda p: kernels.adadelta_step([p], [G], [P], [P, P]),
+        ValueError,
+        "adadelta_step: acc_deltas must have 1 entries like params, got 2",
+    ),
+    (
+        lambda p: kernels.adadelta_step([p], [G], [P], [P[0]]),
+        ValueError,
+        r"acc_deltas\[0\] must have its parameter's shape",
+    ),
+    (
+        lambda p: kernels.rmsprop_step([p], [G], [P], lr=1, momentum=0.9),
+        ValueError,
+        "rmsprop_step: momentum_buffers must be given",
+    ),
+    (
+        lambda p: kernels.rmsprop_step([p], [G], [P], lr=1, alpha=-1),
+        ValueError,
+        r"rmsprop_step: alpha must be in \[0, 1\], got -1",
+    ),
+    (
+        lambda p: kernels.rmsprop_step([p], [G], [P], lr=1, grad_avgs=[FROZEN]),
+        ValueError,
+        r"rmsprop_step: grad_avgs\[0\] is read-only",
+    ),
+    (
+        lambda p: kernels.rmsprop_step([p], [G], [P], lr=1, eps=None),
+        TypeError,
+        "rmsprop_step: eps must be a number, got None",
     ),
     (
         lambda p: kernels.global_norm([G, G.astype(int)]),

@@ -8,7 +8,7 @@ import pytest
 import fastnn
 from fastnn import Tensor, optim
 
-NAMES = ["SGD", "Adam", "AdamW"]
+NAMES = ["SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW"]
 
 
 def parameters(seed=0, dtype="f4"):
@@ -17,7 +17,7 @@ def parameters(seed=0, dtype="f4"):
 
 
 def make(name, params, **options):
-    if name == "SGD":
+    if name in ("SGD", "RMSprop"):
         options.setdefault("momentum", 0.9)
     return getattr(optim, name)(params, **{"lr": 0.05, **options})
 
@@ -64,6 +64,20 @@ def test_defaults_are_torchs():
         ("Adam", {"betas": (0.9, -0.1)}, "Invalid beta parameter at index 1: -0.1"),
         ("Adam", {"betas": (0.9,)}, "Invalid betas, two numbers expected"),
         ("AdamW", {"weight_decay": -1}, "Invalid weight_decay value: -1"),
+        ("Adagrad", {"lr": -1}, "Invalid learning rate: -1"),
+        ("Adagrad", {"lr_decay": -1}, "Invalid lr_decay value: -1"),
+        ("Adagrad", {"weight_decay": -1}, "Invalid weight_decay value: -1"),
+        ("Adagrad", {"initial_accumulator_value": -1}, "Invalid initial_accumulator_value value"),
+        ("Adagrad", {"eps": -1}, "Invalid epsilon value: -1"),
+        ("Adadelta", {"lr": -1}, "Invalid learning rate: -1"),
+        ("Adadelta", {"rho": 1.1}, "Invalid rho value: 1.1"),
+        ("Adadelta", {"eps": -1}, "Invalid epsilon value: -1"),
+        ("Adadelta", {"weight_decay": -1}, "Invalid weight_decay value: -1"),
+        ("RMSprop", {"lr": -1}, "Invalid learning rate: -1"),
+        ("RMSprop", {"alpha": 1.5}, "Invalid alpha value: 1.5"),
+        ("RMSprop", {"eps": -1}, "Invalid epsilon value: -1"),
+        ("RMSprop", {"weight_decay": -1}, "Invalid weight_decay value: -1"),
+        ("RMSprop", {"momentum": -1}, "Invalid momentum value: -1"),
     ],
 )
 def test_hyper_parameters_out_of_range(name, options, text):
@@ -150,7 +164,8 @@ def test_descends(name):
     rng = np.random.default_rng(0)
     a, x = rng.standard_normal((20, 4)), rng.standard_normal(4)
     p = Tensor(np.zeros(4), True)
-    optimizer = make(name, [p], weight_decay=0.0)
+    rate = {"Adagrad": 0.5, "Adadelta": 2.0}.get(name, 0.05)
+    optimizer = make(name, [p], weight_decay=0.0, lr=rate)
     for _ in range(300):
         optimizer.zero_grad()
         loss = ((Tensor(a) @ p - Tensor(a @ x)) ** 2).mean()
@@ -162,7 +177,7 @@ def test_descends(name):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("through_file", [False, True])
 def test_state_continues_exactly(tmp_path, name, through_file):
-    options = {} if name == "SGD" else {"amsgrad": True}
+    options = {"Adam": {"amsgrad": True}, "RMSprop": {"centered": True}}.get(name, {})
     ours = parameters()
     optimizer = make(name, [{"params": ours[:2]}, {"params": ours[2:], "lr": 0.01}], **options)
     run(optimizer, 3, seed=1)

@@ -1,4 +1,4 @@
-"""SGD, Adam, AdamW step by step: against float64 references and against PyTorch."""
+"""Every optimiser step by step: against float64 references and against PyTorch."""
 
 import itertools
 
@@ -55,7 +55,24 @@ ADAM = product(
     amsgrad=[False, True],
     maximize=[False, True],
 )
+ADAGRAD = product(
+    lr_decay=[0, 0.1],
+    weight_decay=[0, 0.05],
+    initial_accumulator_value=[0, 0.3],
+    maximize=[False, True],
+)
+ADADELTA = product(rho=[0.9, 0.5], eps=[1e-6, 1e-2], weight_decay=[0, 0.05], maximize=[False, True])
+RMSPROP = product(
+    alpha=[0.99, 0.6],
+    momentum=[0, 0.9],
+    weight_decay=[0, 0.05],
+    centered=[False, True],
+    maximize=[False, True],
+)
 CASES = [
+    *(("Adagrad", o, {"lr": 0.2, "eps": 1e-3}) for o in ADAGRAD),
+    *(("Adadelta", o, {"lr": 0.7, "rho": 0.8}) for o in ADADELTA),
+    *(("RMSprop", o, {"lr": 0.02, "eps": 1e-3}) for o in RMSPROP),
     *(("SGD", o, {"lr": 0.2, "weight_decay": 0.01}) for o in SGD),
     *(("Adam", o, {"lr": 0.02, "eps": 1e-3}) for o in ADAM),
     *(("AdamW", o, {"lr": 0.02, "weight_decay": 0.1}) for o in ADAM),
@@ -100,15 +117,33 @@ def reference_step(name, options, p, g, state, grad_scale):
         buffer = state.setdefault("buffer", np.zeros_like(p))
         reference.sgd_step([p], [g], [buffer], first=[first], grad_scale=grad_scale, **options)
         return
-    options = dict(options)
-    options["beta1"], options["beta2"] = options.pop("betas")
-    maxima = [state.setdefault("max", np.zeros_like(p))] if options.pop("amsgrad") else None
     state["step"] = state.get("step", 0) + 1
+    options = dict(options)
+
+    def buffer(key, initial=0.0):
+        return [state.setdefault(key, np.full_like(p, initial))]
+
+    if name == "Adagrad":
+        sums = buffer("sum", options.pop("initial_accumulator_value"))
+        options["steps"] = [state["step"]]
+        reference.adagrad_step([p], [g], sums, grad_scale=grad_scale, **options)
+        return
+    if name == "Adadelta":
+        states = buffer("square_avg"), buffer("acc_delta")
+        reference.adadelta_step([p], [g], *states, grad_scale=grad_scale, **options)
+        return
+    if name == "RMSprop":
+        options["grad_avgs"] = buffer("grad_avg") if options.pop("centered") else None
+        options["momentum_buffers"] = buffer("momentum_buffer")
+        reference.rmsprop_step([p], [g], buffer("square_avg"), grad_scale=grad_scale, **options)
+        return
+    options["beta1"], options["beta2"] = options.pop("betas")
+    maxima = buffer("max") if options.pop("amsgrad") else None
     reference.adam_step(
         [p],
         [g],
-        [state.setdefault("m", np.zeros_like(p))],
-        [state.setdefault("v", np.zeros_like(p))],
+        buffer("m"),
+        buffer("v"),
         steps=[state["step"]],
         max_exp_avg_sqs=maxima,
         decoupled=name == "AdamW",
@@ -133,9 +168,7 @@ def test_against_float64_one_parameter_at_a_time(name, options, second, dtype):
         for i, (g, (p, state)) in enumerate(zip(grads, exact, strict=True)):
             if g is not None:
                 np.testing.assert_array_equal(g, before[i])  # gradients are only read
-                group = {"lr": 0.05, "eps": 1e-8, **options, **(second if i % 2 else {})}
-                if name == "SGD":
-                    del group["eps"]
+                group = {**optimizer.defaults, **options, **(second if i % 2 else {})}
                 reference_step(name, group, p, g, state, scale)
             close(params[i].data, p, dtype)
 
@@ -166,7 +199,14 @@ def test_any_layout_of_parameter_and_gradient(dtype):
 
 @pytest.mark.parametrize(
     "optimizer, kernel",
-    [(optim.SGD, "sgd_step"), (optim.Adam, "adam_step"), (optim.AdamW, "adam_step")],
+    [
+        (optim.SGD, "sgd_step"),
+        (optim.Adagrad, "adagrad_step"),
+        (optim.Adadelta, "adadelta_step"),
+        (optim.RMSprop, "rmsprop_step"),
+        (optim.Adam, "adam_step"),
+        (optim.AdamW, "adam_step"),
+    ],
 )
 def test_one_kernel_call_a_group(monkeypatch, optimizer, kernel):
     calls = []
@@ -199,3 +239,14 @@ def test_a_group_of_two_dtypes():
     optim.SGD(params, lr=0.25, momentum=0.5).step()
     for p, dtype in zip(params, ("f4", "f8"), strict=True):
         assert p.data.dtype == dtype and (p.data == 0.75).all()
+
+
+def test_centered_rmsprop_of_an_unchanging_gradient_stays_finite():
+    """v - m^2 is then 0 but for rounding, which is as often negative (NaN in PyTorch)."""
+    p = Tensor(np.zeros(500, "f4"), True)
+    optimizer = optim.RMSprop([p], lr=1e-6, alpha=0.5, eps=1e-3, centered=True)
+    p.grad = draw(0, 0, 500).astype("f4")
+    for _ in range(100):
+        optimizer.step()
+    assert np.isfinite(p.data).all()
+    np.testing.assert_array_equal(np.sign(p.data), -np.sign(p.grad))

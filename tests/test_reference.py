@@ -355,6 +355,40 @@ def test_adam_step(decoupled, amsgrad, maximize, weight_decay):
 
 
 @pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("Adagrad", dict(lr=0.1)),
+        ("Adagrad", dict(lr=0.1, lr_decay=0.2, weight_decay=0.1, eps=0.01, maximize=True)),
+        ("Adadelta", dict()),
+        ("Adadelta", dict(lr=0.5, rho=0.7, eps=0.01, weight_decay=0.1, maximize=True)),
+        ("RMSprop", dict(lr=0.1)),
+        ("RMSprop", dict(lr=0.1, alpha=0.7, eps=0.01, weight_decay=0.1, momentum=0.9)),
+        ("RMSprop", dict(lr=0.1, centered=True, maximize=True)),
+        ("RMSprop", dict(lr=0.1, alpha=0.7, momentum=0.5, centered=True)),
+    ],
+)
+def test_adaptive_steps(name, options):
+    p, v, m, b = draw(3, 2), *np.zeros((3, 3, 2))
+    theirs = torch.nn.Parameter(torch.tensor(p))
+    optimizer = getattr(torch.optim, name)([theirs], **options)
+    if name == "RMSprop":
+        centered = options.get("centered", False)
+        options = {k: o for k, o in options.items() if k != "centered"}
+        options.update(grad_avgs=[m] if centered else None, momentum_buffers=[b])
+    for step in range(1, 5):
+        g = draw(3, 2, seed=step)
+        theirs.grad = torch.tensor(g) / 2
+        optimizer.step()
+        if name == "Adagrad":
+            reference.adagrad_step([p], [g], [v], steps=[step], grad_scale=0.5, **options)
+        elif name == "Adadelta":
+            reference.adadelta_step([p], [g], [v], [m], grad_scale=0.5, **options)
+        else:
+            reference.rmsprop_step([p], [g], [v], grad_scale=0.5, **options)
+        near(p, theirs)
+
+
+@pytest.mark.parametrize(
     "options", [dict(), dict(padding_idx=2), dict(padding_idx=-1, scale_grad_by_freq=True)]
 )
 def test_embedding(options):

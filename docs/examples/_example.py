@@ -113,10 +113,10 @@ def legend(panel, **options):
     panel.legend(frameon=False, fontsize=8, labelcolor=INK, **options)
 
 
-def save(picture, folder, name):
-    """A PNG with a palette of 128 colours, small enough to keep beside its script."""
+def save(picture, folder, name, colours=128):
+    """A PNG with a palette of so many colours, small enough to keep beside its script."""
     file = io.BytesIO()
     picture.savefig(file, format="png")
-    image = Image.open(file).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    image = Image.open(file).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     image.save(folder / name, optimize=True)
     print(f"picture: {folder / name}")

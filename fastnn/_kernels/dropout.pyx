@@ -1,4 +1,5 @@
-"""Dropout: y_i = x_i / (1 - p) where u_i >= p, else 0 x_i (see dropout.h for the u_i).
+"""Dropout: y_i = x_i / (1 - p) where u_i >= p, else 0 x_i (see dropout.h for the u_i). And
+Bernoulli numbers: y_i = 1 where u_i < x_i, else 0.
 
 i is the position in C order, whatever the layout: chunks of a C-contiguous array are done in one
 pass; for a channels-last one the mask comes first, in C order.
@@ -20,6 +21,8 @@ cdef extern from "dropout.h" nogil:
                      uint32_t threshold, double scale)
     void dropout_f64(const double *x, double *y, Py_ssize_t begin, Py_ssize_t n, uint64_t seed,
                      uint32_t threshold, double scale)
+    void bernoulli_f32(const float *x, float *y, Py_ssize_t begin, Py_ssize_t n, uint64_t seed)
+    void bernoulli_f64(const double *x, double *y, Py_ssize_t begin, Py_ssize_t n, uint64_t seed)
     void dropout_mask(unsigned char *keep, Py_ssize_t begin, Py_ssize_t n, uint64_t seed,
                       uint32_t threshold)
 
@@ -33,7 +36,7 @@ cdef struct Job:
     char *y
     unsigned char *keep
     Py_ssize_t size, pixels, channels  # of the array; of an image, when x is channels-last
-    bint single
+    bint single, bernoulli
     uint64_t seed
     uint32_t threshold
     double scale
@@ -42,7 +45,11 @@ cdef struct Job:
 cdef void drop_chunk(Job *job, Py_ssize_t chunk) noexcept nogil:
     """x, y in C order; without y, only the mask."""
     cdef Py_ssize_t begin = chunk * CHUNK, n = min(<Py_ssize_t>CHUNK, job.size - begin)
-    if job.y == NULL:
+    if job.bernoulli and job.single:
+        bernoulli_f32(<const float *>job.x + begin, <float *>job.y + begin, begin, n, job.seed)
+    elif job.bernoulli:
+        bernoulli_f64(<const double *>job.x + begin, <double *>job.y + begin, begin, n, job.seed)
+    elif job.y == NULL:
         dropout_mask(job.keep + begin, begin, n, job.seed, job.threshold)
     elif job.single:
         dropout_f32(<const float *>job.x + begin, <float *>job.y + begin, begin, n, job.seed,
@@ -104,6 +111,7 @@ def dropout(cnp.ndarray x, uint64_t seed, uint32_t threshold, double scale, bint
     job.y = <char *>cnp.PyArray_DATA(y)
     job.size = cnp.PyArray_SIZE(x)
     job.single = typenum == cnp.NPY_FLOAT32
+    job.bernoulli = False
     job.seed, job.threshold, job.scale = seed, threshold, scale
     if not channels_last:
         drop_all(&job)
@@ -115,4 +123,19 @@ def dropout(cnp.ndarray x, uint64_t seed, uint32_t threshold, double scale, bint
     drop_all(&job)
     job.y = <char *>cnp.PyArray_DATA(y)
     apply_all(&job)
+    return y
+
+
+def bernoulli(cnp.ndarray p, uint64_t seed):
+    """p C-contiguous -> y, of the same shape and dtype."""
+    cdef int typenum = cnp.PyArray_TYPE(p)
+    cdef cnp.ndarray y = empty(p.ndim, p.shape, typenum, False)
+    cdef Job job
+    job.x = <const char *>cnp.PyArray_DATA(p)
+    job.y = <char *>cnp.PyArray_DATA(y)
+    job.size = cnp.PyArray_SIZE(p)
+    job.single = typenum == cnp.NPY_FLOAT32
+    job.bernoulli = True
+    job.seed = seed
+    drop_all(&job)
     return y

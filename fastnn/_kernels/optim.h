@@ -24,6 +24,21 @@ typedef struct {
     double grad_scale, l2_decay, mu, grad_share, lr;
 } sgd_t;
 
+typedef struct {
+    int l2;
+    double grad_scale, l2_decay, eps;
+} adagrad_t;
+
+typedef struct {
+    int l2;
+    double grad_scale, l2_decay, rho, eps, lr;
+} adadelta_t;
+
+typedef struct {
+    int l2, centered, momentum;
+    double grad_scale, l2_decay, alpha, eps, mu, lr;
+} rmsprop_t;
+
 #define TEMPLATE "optim.inc.h"
 #include "each_dtype.h"
 

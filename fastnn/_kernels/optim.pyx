@@ -24,10 +24,28 @@ cdef extern from "optim.h" nogil:
         int l2, momentum, nesterov
         double grad_scale, l2_decay, mu, grad_share, lr
 
+    ctypedef struct adagrad_t:
+        int l2
+        double grad_scale, l2_decay, eps
+
+    ctypedef struct adadelta_t:
+        int l2
+        double grad_scale, l2_decay, rho, eps, lr
+
+    ctypedef struct rmsprop_t:
+        int l2, centered, momentum
+        double grad_scale, l2_decay, alpha, eps, mu, lr
+
     void adam_run_f32(const adam_t *k, double step_size, double root, void **a, Py_ssize_t n)
     void adam_run_f64(const adam_t *k, double step_size, double root, void **a, Py_ssize_t n)
     void sgd_run_f32(const sgd_t *k, int first, void **a, Py_ssize_t n)
     void sgd_run_f64(const sgd_t *k, int first, void **a, Py_ssize_t n)
+    void adagrad_run_f32(const adagrad_t *k, double step_size, void **a, Py_ssize_t n)
+    void adagrad_run_f64(const adagrad_t *k, double step_size, void **a, Py_ssize_t n)
+    void adadelta_run_f32(const adadelta_t *k, void **a, Py_ssize_t n)
+    void adadelta_run_f64(const adadelta_t *k, void **a, Py_ssize_t n)
+    void rmsprop_run_f32(const rmsprop_t *k, void **a, Py_ssize_t n)
+    void rmsprop_run_f64(const rmsprop_t *k, void **a, Py_ssize_t n)
     double squares_run_f32(const float *x, Py_ssize_t n)
     double squares_run_f64(const double *x, Py_ssize_t n)
 
@@ -37,8 +55,15 @@ cdef enum:
     MAX_ARRAYS = 5      # of one parameter: p, g, and up to three of state
     GRADIENT = 1        # the one that is only read
     MAX_DIMS = 64
-    ADAM_WORK = 8       # in units of threads_for, an element
-    SGD_WORK = 4
+    SGD_WORK = 4        # in units of threads_for, an element
+    ROOT_WORK = 8       # where there are a square root and a division too
+
+cdef enum Rule:
+    SGD
+    ADAM
+    ADAGRAD
+    ADADELTA
+    RMSPROP
 
 cdef struct Entry:      # one parameter with its gradient and state
     void *data[MAX_ARRAYS]
@@ -50,16 +75,20 @@ cdef struct Entry:      # one parameter with its gradient and state
     bint single         # float32
     Py_ssize_t size
     Py_ssize_t first_chunk
-    double step_size, root_correction  # Adam
+    double step_size    # Adam, Adagrad
+    double root_correction  # Adam
     bint first          # SGD: the buffer starts as the gradient
 
 cdef struct Job:
     Entry *entries
     Py_ssize_t count, chunks, elements
     int arrays
-    bint is_adam
-    adam_t adam
+    Rule rule
     sgd_t sgd
+    adam_t adam
+    adagrad_t adagrad
+    adadelta_t adadelta
+    rmsprop_t rmsprop
 
 
 cdef bint is_dense(const cnp.npy_intp *shape, const cnp.npy_intp *strides, int ndim,
@@ -146,15 +175,30 @@ cdef void copy_piece(Entry *e, int k, Py_ssize_t begin, Py_ssize_t n, bint back,
 
 
 cdef inline void update(Job *job, Entry *e, void **data, Py_ssize_t n) noexcept nogil:
-    if job.is_adam:
+    if job.rule == ADAM:
         if e.single:
             adam_run_f32(&job.adam, e.step_size, e.root_correction, data, n)
         else:
             adam_run_f64(&job.adam, e.step_size, e.root_correction, data, n)
+    elif job.rule == SGD:
+        if e.single:
+            sgd_run_f32(&job.sgd, e.first, data, n)
+        else:
+            sgd_run_f64(&job.sgd, e.first, data, n)
+    elif job.rule == ADAGRAD:
+        if e.single:
+            adagrad_run_f32(&job.adagrad, e.step_size, data, n)
+        else:
+            adagrad_run_f64(&job.adagrad, e.step_size, data, n)
+    elif job.rule == ADADELTA:
+        if e.single:
+            adadelta_run_f32(&job.adadelta, data, n)
+        else:
+            adadelta_run_f64(&job.adadelta, data, n)
     elif e.single:
-        sgd_run_f32(&job.sgd, e.first, data, n)
+        rmsprop_run_f32(&job.rmsprop, data, n)
     else:
-        sgd_run_f64(&job.sgd, e.first, data, n)
+        rmsprop_run_f64(&job.rmsprop, data, n)
 
 
 cdef void update_strided(Job *job, Entry *e, Py_ssize_t begin, Py_ssize_t n,
@@ -245,7 +289,7 @@ def adam_step(tuple arrays, tuple steps, double lr, double beta1, double beta2, 
     cdef Block table = fill_table(&job, arrays)
     if table is None:
         return False
-    job.is_adam = True
+    job.rule = ADAM
     job.adam.amsgrad = job.arrays == 5
     job.adam.grad_scale = -grad_scale if maximize else grad_scale
     job.adam.l2 = weight_decay != 0 and not decoupled
@@ -259,7 +303,7 @@ def adam_step(tuple arrays, tuple steps, double lr, double beta1, double beta2, 
             root_correction = sqrt(1 - pow(beta2, step))
             last = step
         job.entries[i].step_size, job.entries[i].root_correction = step_size, root_correction
-    run(&job, ADAM_WORK)
+    run(&job, ROOT_WORK)
     return True
 
 
@@ -272,7 +316,7 @@ def sgd_step(tuple arrays, tuple first, double lr, double momentum, double dampe
     cdef Block table = fill_table(&job, arrays)
     if table is None:
         return False
-    job.is_adam = False
+    job.rule = SGD
     job.sgd.momentum = job.arrays == 3
     job.sgd.nesterov = nesterov
     job.sgd.grad_scale = -grad_scale if maximize else grad_scale
@@ -282,6 +326,64 @@ def sgd_step(tuple arrays, tuple first, double lr, double momentum, double dampe
     for i in range(job.count):
         job.entries[i].first = bool(first[i]) if first else False
     run(&job, SGD_WORK)
+    return True
+
+
+def adagrad_step(tuple arrays, tuple steps, double lr, double lr_decay, double eps,
+                 double weight_decay, double grad_scale, bint maximize):
+    """arrays: tuples of params, grads and sums, all of the length of steps. Returns False, with
+    nothing changed, if some array is not plain."""
+    cdef Job job
+    cdef Py_ssize_t i
+    cdef double step
+    cdef Block table = fill_table(&job, arrays)
+    if table is None:
+        return False
+    job.rule = ADAGRAD
+    job.adagrad.grad_scale = -grad_scale if maximize else grad_scale
+    job.adagrad.l2 = weight_decay != 0
+    job.adagrad.l2_decay, job.adagrad.eps = weight_decay, eps
+    for i in range(job.count):
+        step = steps[i]
+        job.entries[i].step_size = lr / (1 + (step - 1) * lr_decay)
+    run(&job, ROOT_WORK)
+    return True
+
+
+def adadelta_step(tuple arrays, double lr, double rho, double eps, double weight_decay,
+                  double grad_scale, bint maximize):
+    """arrays: tuples of params, grads, square_avgs and acc_deltas. Returns False, with nothing
+    changed, if some array is not plain."""
+    cdef Job job
+    cdef Block table = fill_table(&job, arrays)
+    if table is None:
+        return False
+    job.rule = ADADELTA
+    job.adadelta.grad_scale = -grad_scale if maximize else grad_scale
+    job.adadelta.l2 = weight_decay != 0
+    job.adadelta.l2_decay = weight_decay
+    job.adadelta.rho, job.adadelta.eps, job.adadelta.lr = rho, eps, lr
+    run(&job, ROOT_WORK)
+    return True
+
+
+def rmsprop_step(tuple arrays, double lr, double alpha, double eps, double weight_decay,
+                 double momentum, double grad_scale, bint centered, bint maximize):
+    """arrays: tuples of params, grads, square_avgs, then grad_avgs if centered, then momentum
+    buffers if there is momentum. Returns False, with nothing changed, if some array is not
+    plain."""
+    cdef Job job
+    cdef Block table = fill_table(&job, arrays)
+    if table is None:
+        return False
+    job.rule = RMSPROP
+    job.rmsprop.centered, job.rmsprop.momentum = centered, momentum != 0
+    job.rmsprop.grad_scale = -grad_scale if maximize else grad_scale
+    job.rmsprop.l2 = weight_decay != 0
+    job.rmsprop.l2_decay = weight_decay
+    job.rmsprop.alpha, job.rmsprop.eps = alpha, eps
+    job.rmsprop.mu, job.rmsprop.lr = momentum, lr
+    run(&job, ROOT_WORK)
     return True
 
 

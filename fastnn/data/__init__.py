@@ -2,12 +2,17 @@
 
 * `load_digits` (embedded), `load_mnist`, `load_folder`: pairs (train, test) of `ArrayDataset`,
   images of shape (N, C, H, W) and int64 labels (N,).
+* `load_brown`, `load_creditcard`, `load_rt_polarity`: texts, payments and sentences found in
+  $FASTNN_DATA; `BagOfWords`.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
   a long sequence in batches that follow one another.
 """
 
+from .bag_of_words import BagOfWords
+from .brown import load_brown
+from .creditcard import load_creditcard
 from .dataset import ArrayDataset, stratified_split
 from .digits import load_digits
 from .folder import load_folder
@@ -15,20 +20,25 @@ from .idx import read_idx
 from .images import random_shift, read_image, resize_images
 from .loader import DataLoader, default_collate
 from .mnist import load_mnist
+from .rt_polarity import load_rt_polarity
 from .streams import StreamLoader
 from .text import Poem, read_poems, read_text, split_text
 from .vocabulary import Vocabulary
 
 __all__ = [
     "ArrayDataset",
+    "BagOfWords",
     "DataLoader",
     "Poem",
     "StreamLoader",
     "Vocabulary",
     "default_collate",
+    "load_brown",
+    "load_creditcard",
     "load_digits",
     "load_folder",
     "load_mnist",
+    "load_rt_polarity",
     "random_shift",
     "read_idx",
     "read_image",

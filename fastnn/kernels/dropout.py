@@ -1,4 +1,5 @@
-"""Dropout (Srivastava et al. 2014, JMLR 15) with a counter-based random number generator."""
+"""Dropout (Srivastava et al. 2014, JMLR 15) and Bernoulli numbers, with a counter-based random
+number generator."""
 
 import math
 
@@ -41,6 +42,24 @@ def dropout_channels(x, p, *, seed):
 def dropout_channels_backward(dy, p, *, seed):
     """dx[n,c] = dy[n,c] / (1 - p) if u_nc >= p, else 0 dy[n,c]: y's mask, for the same p, seed."""
     return _drop_channels("dropout_channels_backward", "dy", dy, p, seed)
+
+
+def bernoulli(p, *, seed):
+    """y_i = 1 if u_i < p_i, else 0: one with probability p_i; NaN where p_i is NaN
+
+    p: any shape, float32 or float64. u_i is that of `dropout`, rounded down to 24 bits, so y is
+    the same for any layout, instruction set and number of threads. A p_i <= 0 gives 0, >= 1 gives
+    1. seed: an int in [0, 2^64). Raises TypeError for another dtype, ValueError for another seed.
+    """
+    op = "bernoulli"
+    p = _checks.array(op, "p", p)
+    try:
+        key = seed.__index__()
+    except AttributeError:
+        raise TypeError(f"{op}: seed must be an int, got {seed!r}") from None
+    if not 0 <= key < 2**64:
+        raise ValueError(f"{op}: seed must be in [0, 2**64), got {seed}")
+    return _dropout.bernoulli(np.ascontiguousarray(p).reshape(p.shape), key)
 
 
 def _drop_channels(op, name, x, p, seed):

@@ -111,6 +111,138 @@ def adam_step(
         _optim.adam_step(arrays, steps, *settings, decoupled, maximize)
 
 
+def adagrad_step(
+    params,
+    grads,
+    sums,
+    *,
+    steps,
+    lr,
+    lr_decay=0.0,
+    weight_decay=0.0,
+    eps=1e-10,
+    maximize=False,
+    grad_scale=1.0,
+):
+    """g = grad_scale grad (negated to maximize) + weight_decay p
+    s = s + g^2
+    p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
+
+    sums: the s; steps: the t, one int a parameter, this step included (1 on the first).
+    Duchi, Hazan and Singer 2011 (JMLR 12), in PyTorch's form. Errors as `adam_step`'s.
+    """
+    op = "adagrad_step"
+    arrays = (tuple(params), tuple(grads), tuple(sums))
+    steps = tuple(steps)
+    names = ("params", "grads", "sums")
+    _check_lengths(op, names, arrays)
+    _check_lengths(op, ("params", "steps"), (arrays[0], steps))
+    settings = (lr, lr_decay, eps, weight_decay, grad_scale)
+    try:
+        if steps and min(steps) < 1:
+            raise ValueError(f"{op}: steps must be >= 1, got {min(steps)}")
+        done = _optim.adagrad_step(arrays, steps, *settings, maximize)
+    except TypeError:
+        _check_numbers(op, ("lr", "lr_decay", "eps", "weight_decay", "grad_scale"), settings)
+        _check_numbers(op, [f"steps[{i}]" for i in range(len(steps))], steps)
+        raise
+    if not done:
+        arrays = _plain(op, names, arrays)
+        _optim.adagrad_step(arrays, steps, *settings, maximize)
+
+
+def adadelta_step(
+    params,
+    grads,
+    square_avgs,
+    acc_deltas,
+    *,
+    lr=1.0,
+    rho=0.9,
+    eps=1e-6,
+    weight_decay=0.0,
+    maximize=False,
+    grad_scale=1.0,
+):
+    """g = grad_scale grad (negated to maximize) + weight_decay p
+    v = rho v + (1 - rho) g^2
+    d = sqrt(u + eps) / sqrt(v + eps) g,  u = rho u + (1 - rho) d^2
+    p = p - lr d
+
+    square_avgs: the v; acc_deltas: the u. Zeiler 2012, arXiv:1212.5701.
+    Errors as `adam_step`'s.
+    """
+    op = "adadelta_step"
+    arrays = (tuple(params), tuple(grads), tuple(square_avgs), tuple(acc_deltas))
+    names = ("params", "grads", "square_avgs", "acc_deltas")
+    _check_lengths(op, names, arrays)
+    settings = (lr, rho, eps, weight_decay, grad_scale)
+    try:
+        if not 0 <= rho <= 1:
+            raise ValueError(f"{op}: rho must be in [0, 1], got {rho}")
+        done = _optim.adadelta_step(arrays, *settings, maximize)
+    except TypeError:
+        _check_numbers(op, ("lr", "rho", "eps", "weight_decay", "grad_scale"), settings)
+        raise
+    if not done:
+        arrays = _plain(op, names, arrays)
+        _optim.adadelta_step(arrays, *settings, maximize)
+
+
+def rmsprop_step(
+    params,
+    grads,
+    square_avgs,
+    *,
+    lr,
+    alpha=0.99,
+    eps=1e-8,
+    weight_decay=0.0,
+    momentum=0.0,
+    grad_avgs=None,
+    momentum_buffers=None,
+    maximize=False,
+    grad_scale=1.0,
+):
+    """g = grad_scale grad (negated to maximize) + weight_decay p
+    v = alpha v + (1 - alpha) g^2,  m = m + (1 - alpha) (g - m)
+    d = g / (sqrt(v) + eps), centered: g / (sqrt(max(v - m^2, 0)) + eps)
+    p = p - lr d, with momentum: b = momentum b + d, p = p - lr b
+
+    square_avgs: the v; grad_avgs: the m, which make it centered; momentum_buffers: the b, needed
+    when momentum is not 0. Tieleman and Hinton 2012 (Coursera, lecture 6.5); centered: Graves
+    2013, arXiv:1308.0850. Unlike PyTorch's, v - m^2 < 0, which only rounding gives, counts as 0
+    and makes no NaN. Errors as `adam_step`'s.
+    """
+    op = "rmsprop_step"
+    arrays = [tuple(params), tuple(grads), tuple(square_avgs)]
+    names = ["params", "grads", "square_avgs"]
+    if momentum != 0 and momentum_buffers is None:
+        raise ValueError(f"{op}: momentum_buffers must be given when momentum is not 0")
+    centered = grad_avgs is not None
+    if centered:
+        names.append("grad_avgs")
+        arrays.append(tuple(grad_avgs))
+    if momentum != 0:
+        names.append("momentum_buffers")
+        arrays.append(tuple(momentum_buffers))
+    arrays = tuple(arrays)
+    _check_lengths(op, names, arrays)
+    settings = (lr, alpha, eps, weight_decay, momentum, grad_scale)
+    try:
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"{op}: alpha must be in [0, 1], got {alpha}")
+        done = _optim.rmsprop_step(arrays, *settings, centered, maximize)
+    except TypeError:
+        _check_numbers(
+            op, ("lr", "alpha", "eps", "weight_decay", "momentum", "grad_scale"), settings
+        )
+        raise
+    if not done:
+        arrays = _plain(op, names, arrays)
+        _optim.rmsprop_step(arrays, *settings, centered, maximize)
+
+
 def global_norm(arrays):
     """sqrt(sum of the squares of all elements of all arrays), as a float, summed in float64.
 

@@ -8,8 +8,8 @@ and state_dict keys are torchvision's.
 ``TEXT_MODELS[name]`` is (constructor, recipe) of a model of text; its recipe is a `TextRecipe`.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
-`adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`;
-docs/lectures.md has a script for each.
+`adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
+`rbm`, `dbn`, `autoencoder`; docs/lectures.md has a script for each.
 """
 
 from . import alexnet as _alexnet
@@ -31,13 +31,16 @@ from . import googlenet as _googlenet
 from .acyclic import AcyclicNetwork
 from .adaline import Adaline
 from .alexnet import AlexNet, alexnet
+from .autoencoder import Autoencoder
 from .char_rnn import CharRNN, load_char_rnn, write
+from .dbn import DBN
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
 from .lenet5 import LeNet5
 from .lenet5_1998 import LeNet5_1998
 from .mlp import MLP
 from .perceptron import Perceptron
 from .preparation import Preparation
+from .rbm import RBM
 from .recipe import Defaults, Recipe
 from .resnet import (
     ResNet,
@@ -75,8 +78,9 @@ MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.
 TEXT_MODELS = char_rnn.MODELS
 
 __all__ = [
-    "FAMILIES", "MLP", "MODELS", "TEXT_MODELS", "VGG", "AcyclicNetwork", "Adaline", "AlexNet",
-    "CharRNN", "CifarResNet", "Defaults", "GoogLeNet", "GoogLeNetOutputs", "LeNet5", "LeNet5_1998",
+    "DBN", "FAMILIES", "MLP", "MODELS", "RBM", "TEXT_MODELS", "VGG", "AcyclicNetwork", "Adaline",
+    "AlexNet", "Autoencoder", "CharRNN", "CifarResNet", "Defaults", "GoogLeNet",
+    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998",
     "Perceptron", "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation",
     "computation_graph", "googlenet", "googlenet_loss", "hebb", "load_char_rnn", "mcculloch_pitts",
     "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18", "resnet20",

@@ -57,7 +57,7 @@ class Adam(Optimizer):
             raise ValueError(f"Invalid weight_decay value: {group['weight_decay']}")
 
     def _update(self, group, params, grad_scale):
-        steps = [self.state[p].get("step", 0) + 1 for p in params]
+        steps = self._steps(params)
         maxima = self._buffers(params, "max_exp_avg_sq") if group["amsgrad"] else None
         kernels.adam_step(
             [p.data for p in params],
@@ -75,8 +75,7 @@ class Adam(Optimizer):
             max_exp_avg_sqs=maxima,
             grad_scale=grad_scale,
         )
-        for p, step in zip(params, steps, strict=True):
-            self.state[p]["step"] = step
+        self._count(params, steps)
 
 
 class AdamW(Adam):

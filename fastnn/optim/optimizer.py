@@ -108,15 +108,24 @@ class Optimizer:
                 if p.grad is not None:
                     p.grad = None if set_to_none else np.zeros_like(p.grad)
 
-    def _buffers(self, params, key):
-        """The state arrays `key` of these parameters; zeros where there are none yet."""
+    def _buffers(self, params, key, initial=0):
+        """The state arrays `key` of these parameters; full of `initial` where there are none."""
         buffers = []
         for p in params:
             state = self.state[p]
             if key not in state:
-                state[key] = np.zeros_like(p.data)
+                state[key] = np.full_like(p.data, initial)
             buffers.append(state[key])
         return buffers
+
+    def _steps(self, params):
+        """How many steps each of these parameters has had with the coming one."""
+        return [self.state[p].get("step", 0) + 1 for p in params]
+
+    def _count(self, params, steps):
+        """Note `steps` once they are done."""
+        for p, step in zip(params, steps, strict=True):
+            self.state[p]["step"] = step
 
     def state_dict(self):
         """{"state": {i: {...}}, "param_groups": [...]}: parameter i is the i-th of all groups.

@@ -41,7 +41,13 @@ from .conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward,
 )
-from .dropout import dropout, dropout_backward, dropout_channels, dropout_channels_backward
+from .dropout import (
+    bernoulli,
+    dropout,
+    dropout_backward,
+    dropout_channels,
+    dropout_channels_backward,
+)
 from .elementwise import add, divide, multiply, negative, subtract
 from .embedding import embedding, embedding_backward
 from .linalg import PackedMatrix, gemm, matmul, pack
@@ -55,7 +61,14 @@ from .norm import (
     local_response_norm,
     local_response_norm_backward,
 )
-from .optim import adam_step, global_norm, sgd_step
+from .optim import (
+    adadelta_step,
+    adagrad_step,
+    adam_step,
+    global_norm,
+    rmsprop_step,
+    sgd_step,
+)
 from .pad import pad, pad_backward
 from .pool import (
     avg_pool1d,
@@ -93,11 +106,13 @@ from .softmax import (
 )
 
 __all__ = [
-    "PackedMatrix", "adam_step", "adaptive_avg_pool1d", "adaptive_avg_pool1d_backward",
+    "PackedMatrix", "adadelta_step", "adagrad_step",
+    "adam_step", "adaptive_avg_pool1d", "adaptive_avg_pool1d_backward",
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool1d",
     "adaptive_max_pool1d_backward", "adaptive_max_pool2d", "adaptive_max_pool2d_backward", "add",
     "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
-    "batch_norm_backward", "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward",
+    "batch_norm_backward", "bernoulli",
+    "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward",
     "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
     "conv_transpose2d_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
     "dropout_channels_backward", "elu", "elu_backward", "embedding", "embedding_backward", "exp",
@@ -107,8 +122,9 @@ __all__ = [
     "leaky_relu_backward", "local_response_norm", "local_response_norm_backward", "log_softmax",
     "log_softmax_backward", "lstm", "lstm_backward", "lstm_step", "lstm_step_backward", "matmul",
     "max", "max_backward", "max_pool1d", "max_pool1d_backward", "max_pool2d", "max_pool2d_backward",
-    "mean", "multiply", "negative", "pack", "pad", "pad_backward", "relu", "relu_backward", "rnn",
-    "rnn_backward", "rnn_step", "rnn_step_backward", "sgd_step", "sigmoid", "sigmoid_backward",
-    "softmax", "softmax_backward", "softmax_cross_entropy", "softmax_cross_entropy_backward",
+    "mean", "multiply", "negative", "pack", "pad", "pad_backward", "relu", "relu_backward",
+    "rmsprop_step", "rnn", "rnn_backward", "rnn_step", "rnn_step_backward", "sgd_step", "sigmoid",
+    "sigmoid_backward", "softmax", "softmax_backward", "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
     "softplus", "softplus_backward", "subtract", "sum", "sum_to", "tanh", "tanh_backward",
 ]  # fmt: skip

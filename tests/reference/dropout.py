@@ -1,5 +1,6 @@
-"""Dropout. Only the keep rate and y = x * mask / (1 - p) are the specification: which elements a
-seed keeps is the kernel's own choice (a pure function of the seed and the element's position)."""
+"""Dropout and Bernoulli numbers. Only the rate, and y = x * mask / (1 - p), are the specification:
+which elements a seed keeps is the kernel's own choice (a pure function of the seed and the
+element's position)."""
 
 import numpy as np
 
@@ -35,3 +36,9 @@ def dropout_channels(x, p, *, seed):
 
 def dropout_channels_backward(dy, p, *, seed):  # y[n,c] = x[n,c] * mask[n,c] / (1 - p)
     return dropout_channels(dy, p, seed=seed)
+
+
+def bernoulli(p, *, seed):
+    """Only the rate is the specification, as above."""
+    p = f64(p)
+    return np.where(np.isnan(p), p, 1.0 - _mask(p.shape, p.ravel(), seed))

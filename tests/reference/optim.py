@@ -73,5 +73,80 @@ def adam_step(
         p[...] = value - lr * m_hat / (np.sqrt(v_hat) + eps)
 
 
+def adagrad_step(
+    params,
+    grads,
+    sums,
+    *,
+    steps,
+    lr,
+    lr_decay=0.0,
+    weight_decay=0.0,
+    eps=1e-10,
+    maximize=False,
+    grad_scale=1.0,
+):
+    """Adagrad (Duchi et al. 2011). steps[i]: how many steps parameter i has had, this included."""
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        g = f64(g) * (-grad_scale if maximize else grad_scale) + weight_decay * f64(p)
+        s = f64(sums[i]) + g * g
+        sums[i][...] = s
+        p[...] = f64(p) - lr / (1.0 + (steps[i] - 1) * lr_decay) * g / (np.sqrt(s) + eps)
+
+
+def adadelta_step(
+    params,
+    grads,
+    square_avgs,
+    acc_deltas,
+    *,
+    lr=1.0,
+    rho=0.9,
+    eps=1e-6,
+    weight_decay=0.0,
+    maximize=False,
+    grad_scale=1.0,
+):
+    """Adadelta (Zeiler 2012)."""
+    for p, g, v, u in zip(params, grads, square_avgs, acc_deltas, strict=True):
+        g = f64(g) * (-grad_scale if maximize else grad_scale) + weight_decay * f64(p)
+        mean_square = rho * f64(v) + (1.0 - rho) * g * g
+        delta = np.sqrt(f64(u) + eps) / np.sqrt(mean_square + eps) * g
+        v[...] = mean_square
+        u[...] = rho * f64(u) + (1.0 - rho) * delta * delta
+        p[...] = f64(p) - lr * delta
+
+
+def rmsprop_step(
+    params,
+    grads,
+    square_avgs,
+    *,
+    lr,
+    alpha=0.99,
+    eps=1e-8,
+    weight_decay=0.0,
+    momentum=0.0,
+    grad_avgs=None,
+    momentum_buffers=None,
+    maximize=False,
+    grad_scale=1.0,
+):
+    """RMSprop (Tieleman & Hinton 2012); with grad_avgs centered (Graves 2013)."""
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        g = f64(g) * (-grad_scale if maximize else grad_scale) + weight_decay * f64(p)
+        v = alpha * f64(square_avgs[i]) + (1.0 - alpha) * g * g
+        square_avgs[i][...] = v
+        if grad_avgs is not None:
+            m = alpha * f64(grad_avgs[i]) + (1.0 - alpha) * g
+            grad_avgs[i][...] = m
+            v = np.maximum(v - m * m, 0.0)
+        delta = g / (np.sqrt(v) + eps)
+        if momentum:
+            delta = momentum * f64(momentum_buffers[i]) + delta
+            momentum_buffers[i][...] = delta
+        p[...] = f64(p) - lr * delta
+
+
 def global_norm(arrays):
     return float(np.sqrt(np.sum([np.sum(f64(a) ** 2) for a in arrays])))
