@@ -35,7 +35,7 @@ def draw(panel, pictures, columns, title, **colours):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, images=(60_000, 6_000), epochs=(6, 6), units=(256, 200))
+    arguments = options(__doc__, argv, images=(30_000, 6_000), epochs=(6, 6), units=(256, 200))
     train_set, test_set = fastnn.data.load_mnist()
     x, test = (part.arrays[0].reshape(-1, 784) for part in (train_set, test_set))
     x = x[: arguments.images]

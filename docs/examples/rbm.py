@@ -73,7 +73,7 @@ def draw(panel, pictures, title, columns, **colours):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, steps=(1_000, 200), images=(60_000, 4_000), epochs=(8, 4))
+    arguments = options(__doc__, argv, steps=(800, 200), images=(30_000, 4_000), epochs=(8, 4))
     exact = likelihoods(arguments.steps, arguments.seed)
 
     train, test = fastnn.data.load_mnist()
