@@ -1,8 +1,8 @@
 """Auto-encoders of one hidden layer on MNIST: under-complete and denoising, after Vincent et al.
 2008 ("Extracting and composing robust features with denoising autoencoders", ICML).
 
-An under-complete one has fewer hidden units than pixels, 32, and must find what images have in
-common: its error lies below that of 32 principal components. One with 256 units, more than the
+An under-complete one has fewer hidden units than pixels, 32 linear ones, and must find what images
+have in common, as 32 principal components do; its output units are sigmoids. One with 256 units, more than the
 images' variance needs, could nearly copy; if a part of every input is blackened and the whole image
 asked for, its units become detectors of strokes instead of blobs and dots. The pictures show the
 weights into the units, and test images with half of their pixels blackened, repaired.
@@ -46,14 +46,14 @@ def main(argv=None):
     half = masking_noise(0.5)
     noisy, _ = half((test, test), np.random.default_rng(0))
     kinds = {
-        "under-complete": (32, None),
-        "complete": (arguments.units, None),
-        "denoising": (arguments.units, half),
+        "under-complete": (32, None, None),
+        "complete": (arguments.units, nn.Sigmoid, None),
+        "denoising": (arguments.units, nn.Sigmoid, half),
     }
     models, repaired = {}, {}
-    for name, (units, noise) in kinds.items():
+    for name, (units, code, noise) in kinds.items():
         fastnn.manual_seed(arguments.seed)
-        models[name] = Autoencoder([784, units], code=nn.Sigmoid)
+        models[name] = Autoencoder([784, units], code=code)
         errors = train(
             name, models[name], x, test, epochs=arguments.epochs, lr=4e-3, transform=noise
         )
@@ -62,8 +62,8 @@ def main(argv=None):
         print(f"{name}, {units} units: test error {errors[-1]:.2f}, "
               f"of half blackened images {results[name][1]:.2f}")  # fmt: skip
 
-    picture = figure(10, 5.4, "Auto-encoders of one hidden layer on MNIST")
-    above, below = picture.subfigures(2, 1, height_ratios=(1.9, 1))
+    picture = figure(10, 4.6, "Auto-encoders of one hidden layer on MNIST")
+    above, below = picture.subfigures(2, 1, height_ratios=(1.1, 1))
     for panel, (name, model) in zip(above.subplots(1, 3), models.items(), strict=True):
         weight = model.encoder[0].weight.data
         largest = np.quantile(np.abs(weight[:SHOWN]), 0.99)
