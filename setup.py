@@ -123,6 +123,7 @@ def translate():
         include_path=[str(GENERATED)],
         compiler_directives=DIRECTIVES,
         build_dir=None,
+        nthreads=os.cpu_count() or 1,
         quiet=True,
     )
     for path, (code, time) in translated().items():

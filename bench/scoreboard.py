@@ -31,7 +31,7 @@ SECTIONS = (
     "ops", "peak", "import",
 )  # fmt: skip
 ONE_PROCESS = ("ops", "peak", "import")  # one thread by nature: measured with the first number only
-SECONDS, QUICK_SECONDS = 2.5, 0.2  # for a row, all its implementations together
+SECONDS, QUICK_SECONDS = 2.5, 0.2
 
 
 def main():
@@ -73,10 +73,14 @@ def parse():
                         help="numbers of threads (default 1,2)")  # fmt: skip
     parser.add_argument("--only", type=listed, default=list(SECTIONS), help="sections to measure")
     parser.add_argument("--quick", action="store_true", help="a few bursts a row")
+    parser.add_argument("--seconds", type=float, help="for a row, all its implementations together "
+                        f"(default {SECONDS}, with --quick {QUICK_SECONDS})")  # fmt: skip
     parser.add_argument("--output", help="file to write (default docs/performance.md for a run of "
                         "everything, else standard output)")  # fmt: skip
     parser.add_argument("--readme", action="store_true", help="only copy the summary to README.md")
     options = parser.parse_args()
+    if options.seconds is None:
+        options.seconds = QUICK_SECONDS if options.quick else SECONDS
     if unknown := set(options.only) - set(SECTIONS):
         parser.error(f"--only: no {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
     if not options.output and not options.quick and set(options.only) == set(SECTIONS):
@@ -86,8 +90,7 @@ def parse():
 
 def measure(threads, sections, options):
     """Run measure.py: -> facts, rows."""
-    seconds = QUICK_SECONDS if options.quick else SECONDS
-    command = [sys.executable, MEASURE, str(threads), str(seconds), *sections]
+    command = [sys.executable, MEASURE, str(threads), str(options.seconds), *sections]
     environ = dict(os.environ)
     prepare_environment(environ, threads)
     result = subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True)
