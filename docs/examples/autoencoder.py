@@ -1,11 +1,10 @@
 """Auto-encoders of one hidden layer on MNIST: under-complete and denoising, after Vincent et al.
 2008 ("Extracting and composing robust features with denoising autoencoders", ICML).
 
-An under-complete one has fewer hidden units than pixels, 32 linear ones, and must find what images
-have in common, as 32 principal components do; its output units are sigmoids. One with 256 units, more than the
-images' variance needs, could nearly copy; if a part of every input is blackened and the whole image
-asked for, its units become detectors of strokes instead of blobs and dots. The pictures show the
-weights into the units, and test images with half of their pixels blackened, repaired.
+An under-complete one has fewer hidden units than pixels, 32, and must find what images have in
+common. One with 256 units, more than the images' variance needs, could nearly copy; if a part of
+every input is blackened and the whole image asked for, it must know how strokes go on. The pictures
+show the weights into the units, and test images with half of their pixels blackened, repaired.
 """
 
 import numpy as np
@@ -46,7 +45,7 @@ def main(argv=None):
     half = masking_noise(0.5)
     noisy, _ = half((test, test), np.random.default_rng(0))
     kinds = {
-        "under-complete": (32, None, None),
+        "under-complete": (32, nn.Sigmoid, None),
         "complete": (arguments.units, nn.Sigmoid, None),
         "denoising": (arguments.units, nn.Sigmoid, half),
     }
@@ -62,8 +61,8 @@ def main(argv=None):
         print(f"{name}, {units} units: test error {errors[-1]:.2f}, "
               f"of half blackened images {results[name][1]:.2f}")  # fmt: skip
 
-    picture = figure(10, 4.6, "Auto-encoders of one hidden layer on MNIST")
-    above, below = picture.subfigures(2, 1, height_ratios=(1.1, 1))
+    picture = figure(10, 5.4, "Auto-encoders of one hidden layer on MNIST")
+    above, below = picture.subfigures(2, 1, height_ratios=(1.9, 1))
     for panel, (name, model) in zip(above.subplots(1, 3), models.items(), strict=True):
         weight = model.encoder[0].weight.data
         largest = np.quantile(np.abs(weight[:SHOWN]), 0.99)
