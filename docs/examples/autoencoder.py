@@ -2,10 +2,9 @@
 2008 ("Extracting and composing robust features with denoising autoencoders", ICML).
 
 An under-complete one has fewer hidden units than pixels, 32, and must find what images have in
-common: its error lies below that of 32 principal components. One with 256 units, more than the
-images' variance needs, could nearly copy; if a part of every input is blackened and the whole image
-asked for, its units become detectors of strokes instead of blobs and dots. The pictures show the
-weights into the units, and test images with half of their pixels blackened, repaired.
+common. One with 256 units, more than the images' variance needs, could nearly copy; if a part of
+every input is blackened and the whole image asked for, it must know how strokes go on. The pictures
+show the weights into the units, and test images with half of their pixels blackened, repaired.
 """
 
 import numpy as np
@@ -35,7 +34,7 @@ def draw(panel, pictures, columns, title, **colours):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, images=(60_000, 6_000), epochs=(6, 6), units=(256, 200))
+    arguments = options(__doc__, argv, images=(30_000, 6_000), epochs=(6, 6), units=(256, 200))
     train_set, test_set = fastnn.data.load_mnist()
     x, test = (part.arrays[0].reshape(-1, 784) for part in (train_set, test_set))
     x = x[: arguments.images]
@@ -46,14 +45,14 @@ def main(argv=None):
     half = masking_noise(0.5)
     noisy, _ = half((test, test), np.random.default_rng(0))
     kinds = {
-        "under-complete": (32, None),
-        "complete": (arguments.units, None),
-        "denoising": (arguments.units, half),
+        "under-complete": (32, nn.Sigmoid, None),
+        "complete": (arguments.units, nn.Sigmoid, None),
+        "denoising": (arguments.units, nn.Sigmoid, half),
     }
     models, repaired = {}, {}
-    for name, (units, noise) in kinds.items():
+    for name, (units, code, noise) in kinds.items():
         fastnn.manual_seed(arguments.seed)
-        models[name] = Autoencoder([784, units], code=nn.Sigmoid)
+        models[name] = Autoencoder([784, units], code=code)
         errors = train(
             name, models[name], x, test, epochs=arguments.epochs, lr=4e-3, transform=noise
         )
