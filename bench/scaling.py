@@ -145,11 +145,11 @@ def draw(rows, path):
             panel.set_xlabel(axis)
             panel.set_title(f"{threads} thread{'s' * (threads > 1)}")
             panel.set_yticks(RELATIVE_COSTS, [f"{cost:g}" for cost in RELATIVE_COSTS])
-            panel.set_ylim(RELATIVE_COSTS[0], RELATIVE_COSTS[-1])
+            panel.set_ylim(0.02, RELATIVE_COSTS[-1])  # with room for the legend
             panel.grid(axis="y", alpha=0.3)
             if any(row["copying"] for row in part):
                 panel.plot([], [], ":", color="gray", label="copying as many elements")
-            panel.legend(fontsize="x-small", frameon=False)
+            panel.legend(fontsize="x-small", frameon=False, loc="lower left")
         panels[0].set_ylabel(f"time for {OF[axis]}, {axis} {sizes[0]} = 1")
     figure.savefig(path, dpi=100)
     plt.close(figure)

@@ -21,7 +21,7 @@ class Report(Callback):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, images=(60_000, 6_000), epochs=(20, 8), units=(800, 256))
+    arguments = options(__doc__, argv, images=(60_000, 6_000), epochs=(40, 8), units=(800, 256))
     train, test = fastnn.data.load_mnist()
     x, pixels = (part.arrays[0].reshape(-1, 784) for part in (train, test))
     labels, answers = train.arrays[1], test.arrays[1]

@@ -109,7 +109,7 @@ def compare(panel, title, corner, steps, width, **task):
         means = smooth(tried[best], width)
         panel.plot(width * (0.5 + np.arange(len(means))), means, color=color, linewidth=1.3,
                    label=f"{rule}, {best:g}: {last[best]:.3f}")  # fmt: skip
-    legend(panel, loc=corner)
+    legend(panel, loc=corner, ncols=2)
     return results
 
 
@@ -143,10 +143,11 @@ def main(argv=None):
     (sentences, labels), _ = load_rt_polarity()
     bag = BagOfWords(sentences, size=2_000 if arguments.quick else 10_000)
     results["reviews"] = compare(
-        fourth, "bags of words, half dropped", "lower left", arguments.steps // 2,
+        fourth, "bags of words, half dropped", "upper right", arguments.steps // 2,
         max(1, arguments.steps // 40), rows=bag.__getitem__, labels=labels,
         features=len(bag.words), classes=2, drop=0.5, seed=arguments.seed,
     )  # fmt: skip
+    fourth.set_ylim(0.35, 0.9) if not arguments.quick else None
     save(picture, arguments.out, "optimizers.png")
     return results
 
