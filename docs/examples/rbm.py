@@ -8,8 +8,8 @@ be enumerated: the log-likelihood is exact, and at best -log 30. Contrastive div
 restricted Boltzmann machines" (ICANN).
 
 Right, a machine of 784 + 256 units learns MNIST by persistent CD. Its weights are strokes. What its
-chains draw hundreds of steps after a test image still looks like digits, no longer like that image.
-The baseline for the reconstructions is the mean of the training images.
+chains draw, hundreds of steps after a test image, still looks like digits, but of few kinds. The
+baseline for the reconstructions is the mean of the training images.
 """
 
 from itertools import product
