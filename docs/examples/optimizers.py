@@ -1,10 +1,10 @@
 """Eight optimisers side by side, as `fastnn.optim` has them.
 
 Above: their paths over a saddle, from near its ridge, and along a ravine whose walls are a hundred
-times as steep as its floor; a dot every tenth step. Below: logistic regression on MNIST, and on
-bags of words (10,000 words, half of the inputs dropped) of review sentences, after Kingma and Ba
-2015 ("Adam: a method for stochastic optimization", figure 1). There each optimiser has the rate, of
-those tried, that ends with the lowest training loss.
+times as steep as its floor; a dot every tenth step. A second picture has them frame by frame.
+Below: logistic regression on MNIST, and on bags of words (10,000 words, half of the inputs dropped)
+of review sentences, after Kingma and Ba 2015 ("Adam: a method for stochastic optimization", figure
+1). There each optimiser has the rate, of those tried, that ends with the lowest training loss.
 
 Adagrad gives rare words large steps and is at its best with them; Adam keeps up with it, and SGD
 with Nesterov's momentum falls behind, as in the paper.
@@ -40,6 +40,16 @@ def ravine(x, y):
     return 0.5 * (0.01 * x * x + y * y)
 
 
+# name: (title, surface, which of the rates, start, (x range, y range), contours)
+SURFACES = {
+    "saddle": ("a saddle, x² - y² + y⁴/4", saddle, 0, (1.0, 0.001), ((-1.2, 1.2), (-0.5, 1.9)),
+               np.linspace(-1.1, 1.5, 16)),
+    "ravine": ("a ravine, (x²/100 + y²) / 2", ravine, 1, (-9.0, 1.5), ((-10, 3), (-2, 2)),
+               np.geomspace(0.005, 2, 12)),
+}  # fmt: skip
+FRAMES = (5, 15, 40, 120)  # steps
+
+
 def path(rule, surface, which, start, steps):
     """The points (steps + 1, 2) that an optimiser goes through from `start`."""
     kind, settings, _, rates, _ = RULES[rule]
@@ -54,7 +64,9 @@ def path(rule, surface, which, start, steps):
     return np.array(points)
 
 
-def draw_paths(panel, title, surface, which, start, steps, box, levels):
+def draw_paths(panel, name, steps):
+    """The paths of all optimisers so far; {rule: heights by step}."""
+    title, surface, which, start, box, levels = SURFACES[name]
     (left, right), (low, high) = box
     x, y = np.meshgrid(np.linspace(left, right, 200), np.linspace(low, high, 200))
     panel.contour(x, y, surface(x, y), levels=levels, colors="#d5dade", linewidths=0.8)
@@ -66,10 +78,20 @@ def draw_paths(panel, title, surface, which, start, steps, box, levels):
         heights[rule] = surface(*points.T)
     panel.plot(*start, "o", color=INK, markersize=5)
     panel.set(xlim=(left, right), ylim=(low, high))
-    panel.set_title(title, loc="left", fontsize=10, color=INK)
+    panel.set_title(f"{title}, {steps} steps", loc="left", fontsize=10, color=INK)
     panel.tick_params(length=0, colors=GREY, labelsize=8)
     panel.spines[:].set_color("#d5dade")
     return heights
+
+
+def draw_frames():
+    picture = figure(13, 6.4, "Optimisers step by step")
+    for name, panels in zip(SURFACES, picture.subplots(2, len(FRAMES)), strict=True):
+        for steps, panel in zip(FRAMES, panels, strict=True):
+            draw_paths(panel, name, steps)
+    picture.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=8,
+                   frameon=False, fontsize=9)  # fmt: skip
+    return picture
 
 
 def regress(rule, rate, rows, labels, features, classes, steps, drop, seed):
@@ -117,16 +139,10 @@ def main(argv=None):
     arguments = options(__doc__, argv, steps=(800, 120))
     picture = figure(11, 8, "Optimisers side by side")
     (first, second), (third, fourth) = picture.subplots(2, 2)
-    heights = draw_paths(
-        first, "a saddle, x² - y² + y⁴/4", saddle, 0, (1.0, 0.001), 120,
-        ((-1.2, 1.2), (-0.5, 1.9)), np.linspace(-1.1, 1.5, 16),
-    )  # fmt: skip
-    results = {"saddle": {rule: height[-1] for rule, height in heights.items()}}
-    heights = draw_paths(
-        second, "a ravine, (x²/100 + y²) / 2", ravine, 1, (-9.0, 1.5), 120,
-        ((-10, 3), (-2, 2)), np.geomspace(0.005, 2, 12),
-    )  # fmt: skip
-    results["ravine"] = {rule: height[-1] for rule, height in heights.items()}
+    results = {}
+    for name, panel in zip(SURFACES, (first, second), strict=True):
+        heights = draw_paths(panel, name, FRAMES[-1])
+        results[name] = {rule: height[-1] for rule, height in heights.items()}
     legend(first, loc="lower left", ncols=4)
     for surface, ends in results.items():
         print(surface, ", ".join(f"{rule} {height:.3g}" for rule, height in ends.items()))
@@ -149,6 +165,7 @@ def main(argv=None):
     )  # fmt: skip
     fourth.set_ylim(0.35, 0.9) if not arguments.quick else None
     save(picture, arguments.out, "optimizers.png")
+    save(draw_frames(), arguments.out, "optimizers_frames.png")
     return results
 
 
