@@ -45,6 +45,22 @@ def test_options(by_freq, options, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_out(dtype):
+    """Into whole arrays, and into columns of wider ones, whatever their order in memory."""
+    weight, index = draw(9, 5, dtype=dtype), np.array([[3, 0, 8], [8, 1, 3]])
+    whole = np.empty((2, 3, 5), dtype)
+    assert kernels.embedding(index, weight, out=whole) is whole
+    np.testing.assert_array_equal(whole, weight[index])
+    for order in "CF":
+        wide = np.zeros((6, 8), dtype, order)
+        kernels.embedding(index.ravel(), weight, out=wide[:, 2:7])
+        np.testing.assert_array_equal(wide[:, 2:7], weight[index.ravel()])
+        assert not wide[:, :2].any() and not wide[:, 7:].any()
+    with pytest.raises(ValueError, match=r"embedding: out must be .* of shape \(2, 3, 5\)"):
+        kernels.embedding(index, weight, out=whole[:1])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_one_hot_rows_times_a_matrix(dtype):
     """The products with the one-hot matrix, without it."""
     index, weight, dy = numbers(30, (50,)), draw(30, 8, dtype=dtype), draw(50, 8, dtype=dtype)
