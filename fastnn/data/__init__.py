@@ -7,7 +7,8 @@
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
-  a long sequence in batches that follow one another.
+  a long sequence in batches that follow one another; `pad_sequences`: many of unequal length side
+  by side (and ``DataLoader(..., lengths=...)``); `tokenize`, `detokenize`: sentences as words.
 """
 
 from .bag_of_words import BagOfWords
@@ -21,6 +22,7 @@ from .images import random_shift, read_image, resize_images
 from .loader import DataLoader, default_collate
 from .mnist import load_mnist
 from .rt_polarity import load_rt_polarity
+from .sequences import detokenize, pad_sequences, tokenize
 from .streams import StreamLoader
 from .text import Poem, read_poems, read_text, split_text
 from .vocabulary import Vocabulary
@@ -33,12 +35,14 @@ __all__ = [
     "StreamLoader",
     "Vocabulary",
     "default_collate",
+    "detokenize",
     "load_brown",
     "load_creditcard",
     "load_digits",
     "load_folder",
     "load_mnist",
     "load_rt_polarity",
+    "pad_sequences",
     "random_shift",
     "read_idx",
     "read_image",
@@ -47,4 +51,5 @@ __all__ = [
     "resize_images",
     "split_text",
     "stratified_split",
+    "tokenize",
 ]
