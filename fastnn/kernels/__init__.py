@@ -39,6 +39,7 @@ from .conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward,
 )
+from .crf import crf_decode, crf_log_likelihood, crf_log_likelihood_backward
 from .dropout import (
     bernoulli,
     dropout,
@@ -105,15 +106,14 @@ from .softmax import (
 )
 
 __all__ = [
-    "PackedMatrix", "adadelta_step", "adagrad_step",
-    "adam_step", "adaptive_avg_pool1d", "adaptive_avg_pool1d_backward",
-    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool1d",
-    "adaptive_max_pool1d_backward", "adaptive_max_pool2d", "adaptive_max_pool2d_backward", "add",
-    "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
-    "batch_norm_backward", "bernoulli",
-    "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward",
-    "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
-    "conv_transpose2d_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
+    "PackedMatrix", "adadelta_step", "adagrad_step", "adam_step", "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward", "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
+    "adaptive_max_pool1d", "adaptive_max_pool1d_backward", "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward", "add", "avg_pool1d", "avg_pool1d_backward", "avg_pool2d",
+    "avg_pool2d_backward", "batch_norm", "batch_norm_backward", "bernoulli", "col2im", "conv1d",
+    "conv1d_backward", "conv2d", "conv2d_backward", "conv_transpose1d", "conv_transpose1d_backward",
+    "conv_transpose2d", "conv_transpose2d_backward", "crf_decode", "crf_log_likelihood",
+    "crf_log_likelihood_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
     "dropout_channels_backward", "elu", "elu_backward", "embedding", "embedding_backward", "exp",
     "exp_backward", "gemm", "global_norm", "group_norm", "group_norm_backward", "gru",
     "gru_backward", "gru_step", "gru_step_backward", "im2col", "interpolate",
@@ -124,6 +124,6 @@ __all__ = [
     "mean", "multiply", "negative", "pack", "pad", "pad_backward", "relu", "relu_backward",
     "rmsprop_step", "rnn", "rnn_backward", "rnn_step", "rnn_step_backward", "sgd_step", "sigmoid",
     "sigmoid_backward", "softmax", "softmax_backward", "softmax_cross_entropy",
-    "softmax_cross_entropy_backward",
-    "softplus", "softplus_backward", "subtract", "sum", "sum_to", "tanh", "tanh_backward",
+    "softmax_cross_entropy_backward", "softplus", "softplus_backward", "subtract", "sum", "sum_to",
+    "tanh", "tanh_backward",
 ]  # fmt: skip
