@@ -4,6 +4,7 @@
   images of shape (N, C, H, W) and int64 labels (N,).
 * `load_brown`, `load_creditcard`, `load_rt_polarity`: texts, payments and sentences found in
   $FASTNN_DATA; `BagOfWords`.
+* `load_wnut17`, `load_resume_ner`: sentences with a tag a word, found there too; `read_conll`.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
@@ -13,6 +14,7 @@
 
 from .bag_of_words import BagOfWords
 from .brown import load_brown
+from .conll import load_resume_ner, load_wnut17, read_conll
 from .creditcard import load_creditcard
 from .dataset import ArrayDataset, stratified_split
 from .digits import load_digits
@@ -41,9 +43,12 @@ __all__ = [
     "load_digits",
     "load_folder",
     "load_mnist",
+    "load_resume_ner",
     "load_rt_polarity",
+    "load_wnut17",
     "pad_sequences",
     "random_shift",
+    "read_conll",
     "read_idx",
     "read_image",
     "read_poems",
