@@ -1,4 +1,6 @@
-"""Named entity recognition on sentences made here: batches, both outputs, spelling, the best epoch."""
+"""Named entity recognition on sentences made here: batches, both outputs, spelling."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,8 +15,8 @@ TAGS = [["B-per", "O", "B-per", "O"], ["O", "O"], ["B-per"]]
 
 
 def made_up(count, seed=0):
-    """Sentences of small words, in which a word of capitals is a name, and what follows it too where
-    it is a numeral; the words of one seed are hardly those of another."""
+    """Sentences of small words, in which a word of capitals is a name, and what follows it too
+    where it is a numeral; the words of one seed are hardly those of another."""
     rng = np.random.default_rng(seed)
     sentences, tags = [], []
     for _ in range(count):
@@ -94,12 +96,11 @@ def test_the_field_weighs_what_follows_what():
     model = tagger(text)
     inside, outside = text.tags.number("I-name"), text.tags.number("O")
     assert any(
-        (outside, inside) in zip(y[:-1], y[1:], strict=True)
-        for y in tagger(text, crf=False).decode(emissions, [6, 6])
+        (outside, inside) in pairwise(y) for y in tagger(text, crf=False).decode(emissions, [6, 6])
     )
     model.crf.transitions.data[outside, inside] = -np.inf
     for y in model.decode(emissions, [6, 6]):
-        assert (outside, inside) not in zip(y[:-1], y[1:], strict=True)
+        assert (outside, inside) not in pairwise(y)
 
 
 def test_learning_to_tag_words_never_seen():

@@ -8,8 +8,9 @@ def entities(tags):
 
     A tag is "O" or "PREFIX-KIND"; B begins a name, I or M is inside, E ends one, S is one by
     itself: so both BIO and BMES are read. As by CoNLL's evaluation script, a wrong order is read as
-    what comes nearest: a name begins where a tag is no "O" and has another kind than the one before,
-    or where the one before was "O", E or S; it ends where the next one begins, or before "O".
+    what comes nearest: a name begins where a tag is no "O" and has another kind than the one
+    before, or where the one before was "O", E or S; it ends where the next one begins, or before
+    "O".
 
     E. Tjong Kim Sang, F. De Meulder, "Introduction to the CoNLL-2003 shared task", 2003. Raises
     ValueError for another tag.
