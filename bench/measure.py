@@ -164,6 +164,15 @@ def measure_language(threads, seconds):
             emit_row(section, case.label, threads, times, work=case.work, unit=case.unit)
 
 
+def measure_taggers(threads, seconds):
+    import taggers
+
+    for tagger in taggers.TAGGERS:
+        case = taggers.training(tagger)
+        times = time_case(case, case.impls, threads, 2 * seconds)
+        emit_row("taggers", case.label, threads, times, work=case.work, unit=case.unit)
+
+
 def measure_memory(threads, seconds):
     """Fresh processes, one an implementation; see memory.py. Their losses must agree."""
     import memory
@@ -263,6 +272,7 @@ MEASURES = {
     "networks": measure_networks,
     "inference": measure_inference,
     "language": measure_language,
+    "taggers": measure_taggers,
     "memory": measure_memory,
     "scaling": measure_scaling,
     "ops": measure_ops,
