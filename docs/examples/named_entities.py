@@ -27,7 +27,7 @@ from _example import (
 
 import fastnn
 from fastnn.data import load_resume_ner, load_wnut17
-from fastnn.models.ner import Tagger, TaggedText, tag, train_tagger
+from fastnn.models.ner import TaggedText, Tagger, tag, train_tagger
 from fastnn.training import entities, entity_scores
 
 DATA = {"resume-ner-zh": (load_resume_ner, False), "wnut17": (load_wnut17, True)}
@@ -127,7 +127,7 @@ def draw_scores(panel, name, found, tags):
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, epochs=(20, 3), units=(128, 48), sentences=(10_000, 900)
+        __doc__, argv, epochs=(20, 2), units=(128, 40), sentences=(10_000, 800)
     )  # fmt: skip
     names = list(DATA)[:1] if arguments.quick else list(DATA)
     picture = figure(6 + 4.4 * len(names), 5, "Named entities")

@@ -9,9 +9,9 @@ and state_dict keys are torchvision's.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
 `adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
-`rbm`, `dbn`, `autoencoder`; those of sequences are `ner`
-and others. docs/lectures.md has a script for each. `decoding` is how any model of
-sequences writes: greedily, with beam search, or at random.
+`rbm`, `dbn`, `autoencoder`; those of sequences are `ner`,
+`frame_classifier` and others. docs/lectures.md has a script for each. `decoding` is how any model
+of sequences writes: greedily, with beam search, or at random.
 """
 
 from . import alexnet as _alexnet
@@ -20,6 +20,7 @@ from . import (
     char_rnn,
     computation_graph,
     decoding,
+    frame_classifier,
     hebb,
     lenet5,
     lenet5_1998,
@@ -86,8 +87,8 @@ __all__ = [
     "AlexNet", "Autoencoder", "CharRNN", "CifarResNet", "Defaults", "GoogLeNet",
     "GoogLeNetOutputs", "LeNet5", "LeNet5_1998",
     "Perceptron", "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation",
-    "computation_graph", "decoding", "googlenet", "googlenet_loss", "hebb", "load_char_rnn",
-    "mcculloch_pitts", "ner",
+    "computation_graph", "decoding", "frame_classifier",
+    "googlenet", "googlenet_loss", "hebb", "load_char_rnn", "mcculloch_pitts", "ner",
     "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18",
     "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101",
     "resnet110", "resnet152", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn",
