@@ -110,7 +110,7 @@ def draw_video(panel, frames, shown, answers):
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, videos=(3_000, 600), frames=(16, 12), start=(6, 3), epochs=(8, 2)
+        __doc__, argv, videos=(3_000, 500), frames=(16, 12), start=(6, 3), epochs=(8, 3)
     )  # fmt: skip
     count = arguments.videos
     data, test = mnist_videos(count, max(count // 4, 200), arguments.frames, arguments.seed)
