@@ -53,6 +53,7 @@ from .linalg import PackedMatrix, gemm, matmul, pack
 from .norm import (
     batch_norm,
     batch_norm_backward,
+    batch_norm_fold,
     group_norm,
     group_norm_backward,
     layer_norm,
@@ -110,7 +111,7 @@ __all__ = [
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool1d",
     "adaptive_max_pool1d_backward", "adaptive_max_pool2d", "adaptive_max_pool2d_backward", "add",
     "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
-    "batch_norm_backward", "bernoulli",
+    "batch_norm_backward", "batch_norm_fold", "bernoulli",
     "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward",
     "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
     "conv_transpose2d_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
