@@ -7,7 +7,8 @@
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
-  a long sequence in batches that follow one another.
+  a long sequence in batches that follow one another; `pad_sequences`: many of unequal length side
+  by side (and ``DataLoader(..., lengths=...)``); `tokenize`, `detokenize`: sentences as words.
 """
 
 from .bag_of_words import BagOfWords
@@ -22,6 +23,7 @@ from .loader import DataLoader, default_collate
 from .mnist import load_mnist
 from .multi30k import load_multi30k
 from .rt_polarity import load_rt_polarity
+from .sequences import detokenize, pad_sequences, tokenize
 from .streams import StreamLoader
 from .tatoeba import load_tatoeba_cmn
 from .text import Poem, read_poems, read_text, split_text
@@ -35,6 +37,7 @@ __all__ = [
     "StreamLoader",
     "Vocabulary",
     "default_collate",
+    "detokenize",
     "load_brown",
     "load_creditcard",
     "load_digits",
@@ -43,6 +46,7 @@ __all__ = [
     "load_multi30k",
     "load_rt_polarity",
     "load_tatoeba_cmn",
+    "pad_sequences",
     "random_shift",
     "read_idx",
     "read_image",
@@ -51,4 +55,5 @@ __all__ = [
     "resize_images",
     "split_text",
     "stratified_split",
+    "tokenize",
 ]
