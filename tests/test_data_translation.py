@@ -63,7 +63,7 @@ def test_tatoeba_keeps_an_english_sentence_in_one_part(tmp_path):
 
 def test_tatoeba_refuses(tmp_path):
     (tmp_path / "cmn.txt").write_text("Hi.\t嗨。\nno tab\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="line 2: expected English and Chinese.*'no tab'"):
+    with pytest.raises(ValueError, match=r"line 2: expected English and Chinese.*'no tab'"):
         load_tatoeba_cmn(tmp_path)
     with pytest.raises(ValueError, match="every must be >= 3, got 2"):
         load_tatoeba_cmn(tmp_path, every=2)
