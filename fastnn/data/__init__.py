@@ -6,6 +6,7 @@
   $FASTNN_DATA; `BagOfWords`.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
+* `load_emoji_captions`, `load_flickr8k`: parts of `Captioned` pictures.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
   a long sequence in batches that follow one another; `pad_sequences`: many of unequal length side
   by side (and ``DataLoader(..., lengths=...)``); `tokenize`, `detokenize`: sentences as words.
@@ -13,6 +14,7 @@
 
 from .bag_of_words import BagOfWords
 from .brown import load_brown
+from .captions import Captioned, load_emoji_captions, load_flickr8k
 from .creditcard import load_creditcard
 from .dataset import ArrayDataset, stratified_split
 from .digits import load_digits
@@ -30,6 +32,7 @@ from .vocabulary import Vocabulary
 __all__ = [
     "ArrayDataset",
     "BagOfWords",
+    "Captioned",
     "DataLoader",
     "Poem",
     "StreamLoader",
@@ -39,6 +42,8 @@ __all__ = [
     "load_brown",
     "load_creditcard",
     "load_digits",
+    "load_emoji_captions",
+    "load_flickr8k",
     "load_folder",
     "load_mnist",
     "load_rt_polarity",
