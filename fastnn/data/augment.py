@@ -39,16 +39,19 @@ def _at(images, rows, columns, fill):
     down, right = (rows - top)[..., None], (columns - left)[..., None]
     flat = framed.reshape(-1, c)
     first = (np.arange(n)[:, None, None] * (h + 2) + top) * (w + 2) + left
-    above = flat[first] * (1 - right) + flat[first + 1] * right
-    below = flat[first + w + 2] * (1 - right) + flat[first + w + 3] * right
-    return (above * (1 - down) + below * down).transpose(0, 3, 1, 2)
+    out = 0
+    for step, share in (
+        (0, (1 - down) * (1 - right)), (1, (1 - down) * right),
+        (w + 2, down * (1 - right)), (w + 3, down * right),
+    ):  # fmt: skip
+        out += flat.take(first + step, axis=0) * share
+    return out.transpose(0, 3, 1, 2)
 
 
-def random_colour(*, gain=0.2, tint=0.1, shade=0.2, gamma=0.4, noise=0.02):
+def random_colour(*, gain=0.2, tint=0.1, shade=0.2, bend=0.5):
     """Other inks on white paper: all ink 1 - x times a factor of 1 -+ `gain`, each channel's 1 -+
-    `tint`, by up to `shade` less on one side than on the other; then x to the power of 2^-+`gamma`,
-    and normal noise of up to `noise`. Results are cut to [0, 1]; white stays white but for the
-    noise."""
+    `tint`, and up to `shade` more to one side than to the other; cut to [0, 1]. Then x + b x (1 -
+    x), b up to `bend` either way, for other middle tones. White stays white."""
 
     def colour(batch, rng):
         images, *rest = batch
@@ -59,10 +62,9 @@ def random_colour(*, gain=0.2, tint=0.1, shade=0.2, gamma=0.4, noise=0.02):
 
         v = np.linspace(-1, 1, h, dtype=images.dtype)[:, None]
         u = np.linspace(-1, 1, w, dtype=images.dtype)
-        factor = 1 + shade * (draw(1, 1, 1) * v + draw(1, 1, 1) * u) / 2
+        factor = 1 + shade / 2 * (draw(1, 1, 1) * v + draw(1, 1, 1) * u)
         factor = factor * (1 + gain * draw(1, 1, 1)) * (1 + tint * draw(c, 1, 1))
-        images = np.clip(1 - (1 - images) * factor, 0, 1) ** 2 ** (gamma * draw(1, 1, 1))
-        images += noise * np.abs(draw(1, 1, 1)) * rng.standard_normal(images.shape, images.dtype)
-        return np.clip(images, 0, 1, out=images), *rest
+        ink = np.minimum((1 - images) * factor, 1)
+        return 1 - ink + bend * draw(1, 1, 1) * ink * (1 - ink), *rest
 
     return colour
