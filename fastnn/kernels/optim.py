@@ -43,17 +43,9 @@ def sgd_step(
     first = () if first is None else tuple(first)
     if first and len(first) != len(arrays[0]):
         raise ValueError(f"{op}: first must have {len(arrays[0])} flags, got {len(first)}")
-    settings = (lr, momentum, dampening, weight_decay, grad_scale)
     names = ("params", "grads", "momentum_buffers")
-    _check_lengths(op, names, arrays)
-    try:
-        done = _optim.sgd_step(arrays, first, *settings, nesterov, maximize)
-    except TypeError:
-        _check_numbers(op, ("lr", "momentum", "dampening", "weight_decay", "grad_scale"), settings)
-        raise
-    if not done:
-        arrays = _plain(op, names, arrays)
-        _optim.sgd_step(arrays, first, *settings, nesterov, maximize)
+    settings = dict(lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay)
+    _step(op, names, arrays, settings, grad_scale, (nesterov, maximize), first)
 
 
 def adam_step(
@@ -89,26 +81,12 @@ def adam_step(
     arrays = (tuple(params), tuple(grads), tuple(exp_avgs), tuple(exp_avg_sqs))
     if max_exp_avg_sqs is not None:
         arrays += (tuple(max_exp_avg_sqs),)
-    steps = tuple(steps)
     names = ("params", "grads", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs")
-    _check_lengths(op, names, arrays)
-    _check_lengths(op, ("params", "steps"), (arrays[0], steps))
-    settings = (lr, beta1, beta2, eps, weight_decay, grad_scale)
-    try:
-        if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
-            raise ValueError(f"{op}: beta1 and beta2 must be in [0, 1), got {beta1} and {beta2}")
-        if steps and min(steps) < 1:
-            raise ValueError(f"{op}: steps must be >= 1, got {min(steps)}")
-        done = _optim.adam_step(arrays, steps, *settings, decoupled, maximize)
-    except TypeError:
-        _check_numbers(
-            op, ("lr", "beta1", "beta2", "eps", "weight_decay", "grad_scale"), settings
-        )
-        _check_numbers(op, [f"steps[{i}]" for i in range(len(steps))], steps)
-        raise
-    if not done:
-        arrays = _plain(op, names, arrays)
-        _optim.adam_step(arrays, steps, *settings, decoupled, maximize)
+    steps = _steps(op, steps, arrays[0])
+    _check_share(op, "beta1", beta1, below_one=True)
+    _check_share(op, "beta2", beta2, below_one=True)
+    settings = dict(lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+    _step(op, names, arrays, settings, grad_scale, (decoupled, maximize), steps)
 
 
 def adagrad_step(
@@ -133,22 +111,10 @@ def adagrad_step(
     """
     op = "adagrad_step"
     arrays = (tuple(params), tuple(grads), tuple(sums))
-    steps = tuple(steps)
     names = ("params", "grads", "sums")
-    _check_lengths(op, names, arrays)
-    _check_lengths(op, ("params", "steps"), (arrays[0], steps))
-    settings = (lr, lr_decay, eps, weight_decay, grad_scale)
-    try:
-        if steps and min(steps) < 1:
-            raise ValueError(f"{op}: steps must be >= 1, got {min(steps)}")
-        done = _optim.adagrad_step(arrays, steps, *settings, maximize)
-    except TypeError:
-        _check_numbers(op, ("lr", "lr_decay", "eps", "weight_decay", "grad_scale"), settings)
-        _check_numbers(op, [f"steps[{i}]" for i in range(len(steps))], steps)
-        raise
-    if not done:
-        arrays = _plain(op, names, arrays)
-        _optim.adagrad_step(arrays, steps, *settings, maximize)
+    steps = _steps(op, steps, arrays[0])
+    settings = dict(lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay)
+    _step(op, names, arrays, settings, grad_scale, (maximize,), steps)
 
 
 def adadelta_step(
@@ -175,18 +141,9 @@ def adadelta_step(
     op = "adadelta_step"
     arrays = (tuple(params), tuple(grads), tuple(square_avgs), tuple(acc_deltas))
     names = ("params", "grads", "square_avgs", "acc_deltas")
-    _check_lengths(op, names, arrays)
-    settings = (lr, rho, eps, weight_decay, grad_scale)
-    try:
-        if not 0 <= rho <= 1:
-            raise ValueError(f"{op}: rho must be in [0, 1], got {rho}")
-        done = _optim.adadelta_step(arrays, *settings, maximize)
-    except TypeError:
-        _check_numbers(op, ("lr", "rho", "eps", "weight_decay", "grad_scale"), settings)
-        raise
-    if not done:
-        arrays = _plain(op, names, arrays)
-        _optim.adadelta_step(arrays, *settings, maximize)
+    _check_share(op, "rho", rho)
+    settings = dict(lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
+    _step(op, names, arrays, settings, grad_scale, (maximize,))
 
 
 def rmsprop_step(
@@ -226,21 +183,9 @@ def rmsprop_step(
     if momentum != 0:
         names.append("momentum_buffers")
         arrays.append(tuple(momentum_buffers))
-    arrays = tuple(arrays)
-    _check_lengths(op, names, arrays)
-    settings = (lr, alpha, eps, weight_decay, momentum, grad_scale)
-    try:
-        if not 0 <= alpha <= 1:
-            raise ValueError(f"{op}: alpha must be in [0, 1], got {alpha}")
-        done = _optim.rmsprop_step(arrays, *settings, centered, maximize)
-    except TypeError:
-        _check_numbers(
-            op, ("lr", "alpha", "eps", "weight_decay", "momentum", "grad_scale"), settings
-        )
-        raise
-    if not done:
-        arrays = _plain(op, names, arrays)
-        _optim.rmsprop_step(arrays, *settings, centered, maximize)
+    _check_share(op, "alpha", alpha)
+    settings = dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
+    _step(op, names, tuple(arrays), settings, grad_scale, (centered, maximize))
 
 
 def global_norm(arrays):
@@ -257,6 +202,51 @@ def global_norm(arrays):
     return norm
 
 
+def _step(op, names, arrays, settings, grad_scale, flags, *one_each):
+    """The kernel named `op`, first with everything as it came; where it refuses, with plain
+    gradients, or else an error that says what does not fit.
+
+    arrays: a tuple of arrays for each of `names`; settings: {name: number}, as the kernel takes
+    them; one_each: what there is one of a parameter (steps, flags)
+    """
+    _check_lengths(op, names, arrays)
+    kernel, numbers = getattr(_optim, op), (*settings.values(), grad_scale)
+    try:
+        done = kernel(arrays, *one_each, *numbers, *flags)
+    except TypeError:
+        for name, value in settings.items():
+            _check_number(op, name, value)
+        _check_number(op, "grad_scale", grad_scale)
+        raise
+    if not done:
+        kernel(_plain(op, names, arrays), *one_each, *numbers, *flags)
+
+
+def _steps(op, steps, params):
+    steps = tuple(steps)
+    _check_lengths(op, ("params", "steps"), (params, steps))
+    try:
+        least = min(steps, default=1)
+        fits = least >= 1
+    except TypeError:
+        for i, step in enumerate(steps):
+            _check_number(op, f"steps[{i}]", step)
+        raise
+    if not fits:
+        raise ValueError(f"{op}: steps must be >= 1, got {least}")
+    return steps
+
+
+def _check_share(op, name, value, below_one=False):
+    try:
+        fits = 0 <= value < 1 or (value == 1 and not below_one)
+    except TypeError:
+        _check_number(op, name, value)
+        raise
+    if not fits:
+        raise ValueError(f"{op}: {name} must be in [0, 1{')' if below_one else ']'}, got {value}")
+
+
 def _check_lengths(op, names, lists):
     count = len(lists[0])
     for name, found in zip(names, lists, strict=False):
@@ -266,12 +256,11 @@ def _check_lengths(op, names, lists):
             )
 
 
-def _check_numbers(op, names, values):
-    for name, value in zip(names, values, strict=True):
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            raise TypeError(f"{op}: {name} must be a number, got {value!r}") from None
+def _check_number(op, name, value):
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{op}: {name} must be a number, got {value!r}") from None
 
 
 def _plain(op, names, arrays):

@@ -10,7 +10,8 @@ and state_dict keys are torchvision's.
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
 `adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
 `rbm`, `dbn`, `autoencoder`; docs/lectures.md has a script for each. `decoding` is how any model of
-sequences writes: greedily, with beam search, or at random.
+sequences writes: greedily, with beam search, or at random; `translation_task` makes pairs of
+sentences ready to train on.
 """
 
 from . import alexnet as _alexnet
@@ -25,6 +26,7 @@ from . import (
     mcculloch_pitts,
     resnet,
     resnet_cifar,
+    translation_task,
     universal,
     vanishing,
     vgg,
@@ -87,6 +89,6 @@ __all__ = [
     "computation_graph", "decoding", "googlenet", "googlenet_loss", "hebb", "load_char_rnn",
     "mcculloch_pitts", "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18",
     "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101",
-    "resnet110", "resnet152", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn",
-    "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "write",
+    "resnet110", "resnet152", "translation_task", "universal", "vanishing", "vgg11", "vgg11_bn",
+    "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "write",
 ]  # fmt: skip
