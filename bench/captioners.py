@@ -17,14 +17,14 @@ TORCH = tuple(f"torch {layout}{adam}" for layout in FORMATS for adam in ("", ", 
 
 def training():
     """-> loss and the gradient of the first convolution, to which everything contributes."""
-    x, (read, answers) = images(BATCH, 3, SIDE, SIDE), _captions()
-    steps = {"fastnn": _step(_made(), x, read, answers)}
+    x, captions = images(BATCH, 3, SIDE, SIDE), _captions()
+    steps = {"fastnn": _step(_made(), x, *captions)}
     for name in TORCH if torch else ():
         layout = name.split()[1].rstrip(",")
         model = _torch().to(memory_format=torch_format(layout))
         optimizer = torch.optim.Adam(model.parameters(), LR, fused="fused" in name)
-        steps[name] = _torch_step(model, optimizer, torch_images(x, layout), read, answers)
-    expected = _step(_made().double(), np.float64(x), read, answers)
+        steps[name] = _torch_step(model, optimizer, torch_images(x, layout), *captions)
+    expected = _step(_made().double(), np.float64(x), *captions)
     # The tolerance: where a ReLU's input is close to zero, rounding decides whether gradients pass.
     return Case(LABEL, steps, expected, BATCH, "captions/s", tolerance=0.02)
 
@@ -49,29 +49,28 @@ def _torch():
 
 
 def _captions():
+    """before, lengths, after: see captioner.numbered"""
     rng = np.random.default_rng(1)
-    rows = [rng.integers(2, WORDS, length) for length in rng.integers(1, 12, BATCH)]
-    width = 1 + max(map(len, rows))
-    read = np.full((BATCH, width), captioner.END_NUMBER)
-    answers = np.full((BATCH, width), captioner.NO_WORD)
-    for i, row in enumerate(rows):
-        read[i, : len(row) + 1] = [captioner.START_NUMBER, *row]
-        answers[i, : len(row) + 1] = [*row, captioner.END_NUMBER]
-    return read, answers
+    lengths = rng.integers(2, 13, BATCH)
+    there = np.arange(lengths.max()) < lengths[:, None]
+    words = rng.integers(3, WORDS, there.shape)
+    last = np.arange(lengths.max()) == lengths[:, None] - 1
+    after = np.where(last, captioner.END_NUMBER, words) * there
+    before = np.concatenate([np.zeros((BATCH, 1), int), words[:, :-1]], 1) * there
+    return before, lengths, after
 
 
-def _step(model, x, read, answers):
+def _step(model, x, before, lengths, after):
     optimizer = fastnn.optim.Adam(model.parameters(), LR)
-    return training_step(model, optimizer, captioner.caption_loss, (x, read), answers)
+    return training_step(model, optimizer, captioner.caption_loss, (x, before, lengths), after)
 
 
-def _torch_step(model, optimizer, x, read, answers):
+def _torch_step(model, optimizer, x, before, lengths, after):
     """Packed sequences: the picture is one step more, in front, and its outputs are the first of
     the packed data; on the others alone the linear layer and the loss work."""
-    lengths = torch.from_numpy((read != captioner.END_NUMBER).sum(1))
+    before, lengths, after = map(torch.from_numpy, (before, lengths, after))
     target = torch.nn.utils.rnn.pack_padded_sequence(
-        torch.from_numpy(answers), lengths, batch_first=True, enforce_sorted=False
+        after, lengths, batch_first=True, enforce_sorted=False
     ).data
-    inputs = x, torch.from_numpy(read), lengths
     cross_entropy = torch.nn.functional.cross_entropy
-    return training_step(model, optimizer, cross_entropy, inputs, target)
+    return training_step(model, optimizer, cross_entropy, (x, before, lengths), target)

@@ -107,7 +107,7 @@ class VGG11(nn.Module):
 class Captioner(nn.Module):
     """fastnn.models.captioner.Captioner, the LSTM form, without its dropout."""
 
-    def __init__(self, words, units, embedding=128, widths=(32, 64, 128, 192)):
+    def __init__(self, words, units, embedding=128, widths=(32, 64, 96, 128)):
         super().__init__()
         self.encoder = nn.Module()
         self.encoder.convs, self.encoder.norms = nn.ModuleList(), nn.ModuleList()
@@ -126,17 +126,17 @@ class Captioner(nn.Module):
         self.linear = nn.Linear(units, words)
 
     def forward(self, inputs):
-        """images (N, C, H, W), words read (N, T) and their lengths (N,) -> the logits of all words,
+        """images (N, C, H, W), words before (N, T) and lengths (N,) -> the logits of all words,
         in the order of the packed sequence."""
-        x, read, lengths = inputs
+        x, before, lengths = inputs
         for conv, norm in zip(self.encoder.convs, self.encoder.norms, strict=True):
             x = F.relu(norm(conv(x)), inplace=True)
         picture = self.look(torch.flatten(self.pool(x), 1))
-        steps = torch.cat([picture[:, None], self.embedding(read)], 1)
+        steps = torch.cat([picture[:, None], self.embedding(before)], 1)
         packed = nn.utils.rnn.pack_padded_sequence(
             steps, lengths + 1, batch_first=True, enforce_sorted=False
         )
-        return self.linear(self.rnn(packed)[0].data[len(read) :])
+        return self.linear(self.rnn(packed)[0].data[len(before) :])
 
 
 class LeNet5(nn.Sequential):

@@ -4,6 +4,8 @@ Each takes a batch whose first array is images (N, C, H, W), draws for each imag
 from the loader's generator, and passes the rest of the batch on.
 """
 
+import math
+
 import numpy as np
 
 
@@ -16,7 +18,7 @@ def random_warp(*, rotation=10.0, scale=0.15, shift=0.08, waves=0.03, fill=1.0):
         images, *rest = batch
         n, _, h, w = images.shape
         draw = rng.uniform(-1, 1, (9, n, 1, 1)).astype(np.float32)
-        turn = np.deg2rad(rotation) * draw[0]
+        turn = math.radians(rotation) * draw[0]
         cos, sin = np.cos(turn), np.sin(turn)
         v = np.linspace(-1, 1, h, dtype=np.float32)[:, None]  # the picture from -1 to 1
         u = np.linspace(-1, 1, w, dtype=np.float32)
@@ -34,11 +36,11 @@ def _at(images, rows, columns, fill):
     n, c, h, w = images.shape
     framed = np.full((n, h + 2, w + 2, c), fill, images.dtype)  # channels last: one read a pixel
     framed[:, 1:-1, 1:-1] = images.transpose(0, 2, 3, 1)
-    rows, columns = np.clip(rows + 1, 0, h + 0.999), np.clip(columns + 1, 0, w + 0.999)
-    top, left = rows.astype(np.int64), columns.astype(np.int64)
+    rows, columns = np.clip(rows + 1, 0, h + 1), np.clip(columns + 1, 0, w + 1)
+    top, left = np.minimum(np.floor(rows), h), np.minimum(np.floor(columns), w)
     down, right = (rows - top)[..., None], (columns - left)[..., None]
     flat = framed.reshape(-1, c)
-    first = (np.arange(n)[:, None, None] * (h + 2) + top) * (w + 2) + left
+    first = (np.arange(n)[:, None, None] * (h + 2) + np.int64(top)) * (w + 2) + np.int64(left)
     out = 0
     for step, share in (
         (0, (1 - down) * (1 - right)), (1, (1 - down) * right),

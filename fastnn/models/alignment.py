@@ -96,7 +96,7 @@ def ranking_loss(scores, margin=1.0):
 def score_all(model, images, sentences, lengths, *, batch_size=32):
     """S (N, M) of N pictures and M sentences, in evaluation mode and without tape."""
     with inference(model):
-        words = model.words(sentences, lengths).data
+        words = model.words(sentences, lengths)
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         rows = []
         for i in range(0, len(images), batch_size):

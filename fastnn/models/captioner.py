@@ -11,45 +11,38 @@ import numpy as np
 from .. import functional as F
 from .. import nn
 from ..autograd import cat
-from ..data import Vocabulary, pad_sequences
+from ..data import pad_sequences
 from ..nn.fusion import conv_bn
 from ..training.evaluate import inference
 from . import decoding
 from .initial import he_normal_
-
-START, END = "<start>", "<end>"
-START_NUMBER, END_NUMBER = 0, 1
-NO_WORD = -100  # beyond a sentence's end: the targets that cross_entropy leaves out
-
-
-# ---- sentences ----------------------------------------------------------------------------------
-
-
-def vocabulary_of(captions, *, min_count=1):
-    """The Vocabulary of captions, lists of words: START is number 0, END 1, and, where min_count
-    leaves words out, "<unknown>" 2."""
-    unknown = "<unknown>" if min_count > 1 else None
-    words = (word for caption in captions for word in caption)
-    return Vocabulary.of(words, min_count=min_count, special=(START, END), unknown=unknown)
+from .translation_task import (
+    END_NUMBER,
+    START_NUMBER,
+    UNKNOWN_NUMBER,
+    decode_sentence,
+    encode_sentence,
+)
 
 
 def numbered(vocabulary, captions):
-    """Captions, lists of words, as what a captioner reads and what it is to answer, int64 (N, T):
+    """Captions, lists of N sentences' words, as a captioner needs them: what it reads (N, T), how
+    much of it (N,), and what it is to answer (N, T), all int64:
 
-        START word word ...  END       padded with END
-        word  word ...  END  NO_WORD   padded with NO_WORD
+        before  START word word ...
+        after   word  word ...  END
+
+    filled up with START's number, 0. vocabulary: `translation_task.sentence_vocabulary`'s.
     """
-    rows = [vocabulary.encode(caption) for caption in captions]
-    start, end = vocabulary.number(START), vocabulary.number(END)
-    read, _ = pad_sequences([[start, *row] for row in rows], end, batch_first=True)
-    answers, _ = pad_sequences([[*row, end] for row in rows], NO_WORD, batch_first=True)
-    return read, answers
+    rows = [encode_sentence(vocabulary, caption) for caption in captions]
+    before, lengths = pad_sequences([row[:-1] for row in rows], START_NUMBER, batch_first=True)
+    after, _ = pad_sequences([row[1:] for row in rows], START_NUMBER, batch_first=True)
+    return before, lengths, after
 
 
-def caption_loss(logits, answers, reduction="mean"):
-    """Cross-entropy in nats a word of logits (P, V), a captioner's, and the answers (N, T) that
-    `numbered` gives, P of which are words."""
-    return F.cross_entropy(logits, answers[answers != NO_WORD], reduction=reduction)
+def caption_loss(logits, after, reduction="mean"):
+    """Cross-entropy in nats a word of a captioner's logits (P, V) and `after` (N, T)."""
+    return F.cross_entropy(logits, after[after != START_NUMBER], reduction=reduction)
 
 
 # ---- the networks -------------------------------------------------------------------------------
@@ -59,7 +52,7 @@ class PictureEncoder(nn.Module):
     """Stages of convolution, batch normalisation and ReLU: pictures (N, C, H, W) -> the feature map
     (N, widths[-1], H / prod(strides), ...). Windows are 5 x 5 in the first stage, then 3 x 3."""
 
-    def __init__(self, widths=(32, 64, 128, 192), strides=(2, 2, 1, 2), in_channels=3):
+    def __init__(self, widths=(32, 64, 96, 128), strides=(2, 2, 1, 2), in_channels=3):
         super().__init__()
         self.channels = widths[-1]
         self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
@@ -79,6 +72,38 @@ class PictureEncoder(nn.Module):
         return x
 
 
+class WordSpotter(nn.Module):
+    """Says which words a picture's caption has, whatever their order: what an encoder can learn
+    from before it is part of a captioner, as the papers' networks learn from ImageNet.
+
+    forward(images) -> logits (N, V). grid and encoder: see `Captioner`; dropout: of the features.
+    """
+
+    def __init__(self, words, *, dropout=0.3, grid=3, encoder=None):
+        super().__init__()
+        self.encoder = PictureEncoder() if encoder is None else encoder
+        self.grid = grid
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(grid * grid * self.encoder.channels, words)
+
+    def forward(self, images):
+        return self.linear(self.dropout(_features(self, images)))
+
+
+def _features(model, images):
+    """The means of grid x grid parts of the map: (N, grid * grid * channels)."""
+    return F.adaptive_avg_pool2d(model.encoder(images), model.grid).flatten(1)
+
+
+def spotting_loss(logits, after):
+    """Cross-entropy of a WordSpotter's logits (N, V) against the captions' words, `after` (N, T) of
+    `numbered`: each word has an equal share."""
+    shares = np.zeros(logits.shape, logits.dtype)
+    rows, places = np.nonzero(after > END_NUMBER)
+    shares[rows, after[rows, places]] = 1
+    return F.cross_entropy(logits, shares / shares.sum(1, keepdims=True))
+
+
 class Captioner(nn.Module):
     """A picture's features enter a recurrent network once, at the beginning; then it reads START
     and the sentence word by word, and says of each word which one comes next.
@@ -93,8 +118,8 @@ class Captioner(nn.Module):
     encoder  a module, pictures -> map (N, channels, H', W'), with an attribute `channels`; None: a
              `PictureEncoder`
 
-    forward(images (N, C, H, W), read (N, T)) -> logits (P, V) for the words that follow START and
-    the P - N words of `read`, sentence by sentence (`numbered`, `caption_loss`).
+    forward(images (N, C, H, W), before (N, T), lengths (N,)) -> logits (P, V) for what follows each
+    of the P words in `before`, sentence by sentence (`numbered`, `caption_loss`).
     """
 
     def __init__(
@@ -117,8 +142,7 @@ class Captioner(nn.Module):
     def begin(self, images):
         """The state before START; states are pairs of (1, N, U), so their rows are those of axis 1:
         h and c, or h and W_ih v, which is zero after the first step."""
-        x = F.adaptive_avg_pool2d(self.encoder(images), self.grid).flatten(1)
-        x = self.look(self.dropout(x)).unsqueeze(0)
+        x = self.look(self.dropout(_features(self, images))).unsqueeze(0)
         if self.cell == "lstm":
             return self.rnn(x)[1]
         return np.zeros(x.shape, x.dtype), x
@@ -128,10 +152,10 @@ class Captioner(nn.Module):
         outputs, state = self._read(numbers[None], state)
         return self.linear(self.dropout(outputs[0])), state
 
-    def forward(self, images, read):
-        last = read == END_NUMBER
-        outputs, _ = self._read(read.T, self.begin(images), lengths=(~last).sum(1))
-        return self.linear(self.dropout(outputs.transpose(0, 1)[~last]))
+    def forward(self, images, before, lengths):
+        outputs, _ = self._read(before.T, self.begin(images), lengths)
+        there = np.arange(before.shape[1]) < lengths[:, None]
+        return self.linear(self.dropout(outputs.transpose(0, 1)[there]))
 
     def _read(self, numbers, state, lengths=None):
         """Numbers (T, N) -> outputs (T, N, U), new state."""
@@ -154,27 +178,37 @@ class Captioner(nn.Module):
 
 def describe(model, vocabulary, images, *, beam=3, limit=30, batch_size=256):
     """What the model writes about images (N, C, H, W): N lists of words, the best of a beam search
-    (`models.decoding`) over log-probabilities. Evaluation mode, no tape."""
-    start, end = vocabulary.number(START), vocabulary.number(END)
-    never = [start] + [vocabulary.number(u) for u in [vocabulary.unknown] if u is not None]
+    (`models.decoding`). Evaluation mode, no tape."""
     found = []
-    with inference(model):
-        for i in range(0, len(images), batch_size):
-            part = images[i : i + batch_size]
+    for part in _parts(images, batch_size):
+        with inference(model):
             found += decoding.beam_search(
-                model.step, model.begin(part), len(part), start=start, end=end, beam=beam,
-                limit=limit, never=never, axis=1,
+                model.step, model.begin(part), len(part), start=START_NUMBER, end=END_NUMBER,
+                beam=beam, limit=limit, never=(START_NUMBER, UNKNOWN_NUMBER), axis=1,
             )  # fmt: skip
-    return [[vocabulary.symbols[n] for n in hypotheses[0].numbers] for hypotheses in found]
+    return [decode_sentence(vocabulary, hypotheses[0].numbers) for hypotheses in found]
 
 
-def log_likelihood(model, images, read, answers, *, batch_size=256):
-    """log p(caption | picture) of each of N pictures: float64 (N,)."""
-    totals = np.zeros(len(read))
+def sample(model, vocabulary, images, *, temperature=1.0, limit=30, rng=None):
+    """Sentences drawn from the model, one for each of images: N lists of words."""
     with inference(model):
-        for i in range(0, len(read), batch_size):
-            rows = slice(i, i + batch_size)
-            losses = caption_loss(model(images[rows], read[rows]), answers[rows], "none")
-            sentence = np.nonzero(answers[rows] != NO_WORD)[0]
-            totals[rows] -= np.bincount(sentence, np.asarray(losses))
-    return totals
+        found = decoding.sample(
+            model.step, model.begin(images), len(images), start=START_NUMBER, end=END_NUMBER,
+            limit=limit, temperature=temperature, never=(START_NUMBER, UNKNOWN_NUMBER), axis=1,
+            rng=rng,
+        )  # fmt: skip
+    return [decode_sentence(vocabulary, numbers) for numbers in found]
+
+
+def log_likelihood(model, images, before, lengths, after, *, batch_size=256):
+    """log p(caption | picture) of N pictures and their captions, as `numbered`: float64 (N,)."""
+    totals = []
+    for part in zip(*(_parts(a, batch_size) for a in (images, before, lengths, after)), strict=True):
+        with inference(model):
+            losses = np.asarray(caption_loss(model(*part[:3]), part[3], "none"), np.float64)
+        totals.append(-np.add.reduceat(losses, np.cumsum(part[2]) - part[2]))
+    return np.concatenate(totals)
+
+
+def _parts(array, size):
+    return (array[i : i + size] for i in range(0, len(array), size))
