@@ -96,6 +96,36 @@ def _recurrent_step_backward(kernel, draw, b, n, gates, states, **options):
     return (*first, x, w_ih, w_hh, kernel(*arguments, **options)[-1]), options
 
 
+def _source(draw, b, n):  # keys and values
+    positions, batch = 5 + n // 20_000, b * (1 + n // 5000)
+    return draw(positions, batch, 19), draw(positions, batch, 23)
+
+
+def _attention(draw, b, n):
+    keys, values = _source(draw, b, n)
+    return draw(4, keys.shape[1], 19), keys, values, draw(19)
+
+
+def _attention_backward(draw, b, n):
+    arguments = _attention(draw, b, n)
+    context, weights = kernels.additive_attention(*arguments)
+    return draw(*context.shape), draw(*weights.shape), *arguments, weights
+
+
+def _attention_lstm(draw, b, n):
+    keys, values = _source(draw, b, n)
+    x, h, c, w_ih, w_hh, b_ih, b_hh = _recurrent(draw, b, n, 4, 2)
+    w_ch, w_query = draw(len(w_ih), 23) / 5, draw(19, w_hh.shape[1]) / 5
+    return x, h, c, keys, values, w_ih, w_ch, w_hh, b_ih, b_hh, w_query, draw(19)
+
+
+def _attention_lstm_backward(draw, b, n):
+    x, h, c, keys, values, *weights, b_ih, b_hh, w_query, v = _attention_lstm(draw, b, n)
+    results = kernels.attention_lstm(x, h, c, keys, values, *weights, b_ih, b_hh, w_query, v)
+    gradients = [draw(*a.shape) for a in results[:-1]]
+    return *gradients, x, keys, values, *weights, w_query, v, results[-1]
+
+
 def _rows(draw, b, n, columns=37):
     return draw(b * (1 + n // 25), columns)
 
@@ -227,6 +257,10 @@ TABLE = {
     "gru_step": lambda d, b, n: (_recurrent_step(d, b, n, 3, 1), {"reset_after": False}),
     "gru_step_backward": lambda d, b, n: _recurrent_step_backward(
         kernels.gru_step, d, b, n, 3, 1),
+    "additive_attention": lambda d, b, n: (_attention(d, b, n), {}),
+    "additive_attention_backward": lambda d, b, n: (_attention_backward(d, b, n), {}),
+    "attention_lstm": lambda d, b, n: (_attention_lstm(d, b, n), {}),
+    "attention_lstm_backward": lambda d, b, n: (_attention_lstm_backward(d, b, n), {}),
     "relu": _elementwise(1),
     "relu_backward": _elementwise(2),
     "sigmoid": _elementwise(1),

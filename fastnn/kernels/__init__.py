@@ -32,6 +32,12 @@ from .adaptive_pool import (
     adaptive_max_pool2d,
     adaptive_max_pool2d_backward,
 )
+from .additive_attention import (
+    additive_attention,
+    additive_attention_backward,
+    attention_lstm,
+    attention_lstm_backward,
+)
 from .conv import conv1d, conv1d_backward, conv2d, conv2d_backward
 from .conv_transpose import (
     conv_transpose1d,
@@ -109,6 +115,8 @@ __all__ = [
     "adam_step", "adaptive_avg_pool1d", "adaptive_avg_pool1d_backward",
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool1d",
     "adaptive_max_pool1d_backward", "adaptive_max_pool2d", "adaptive_max_pool2d_backward", "add",
+    "additive_attention", "additive_attention_backward", "attention_lstm",
+    "attention_lstm_backward",
     "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
     "batch_norm_backward", "bernoulli",
     "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward",
