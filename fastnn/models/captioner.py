@@ -3,7 +3,8 @@ sentence.
 
 O. Vinyals et al., "Show and tell: a neural image caption generator", 2015, arXiv:1411.4555;
 A. Karpathy, L. Fei-Fei, "Deep visual-semantic alignments for generating image descriptions", 2015,
-arXiv:1412.2306, section 3.2 (cell="rnn").
+arXiv:1412.2306, section 3.2 (cell="rnn"); K. Xu et al., "Show, attend and tell: neural image
+caption generation with visual attention", 2015, arXiv:1502.03044 (`AttentionCaptioner`).
 """
 
 import numpy as np
@@ -104,48 +105,17 @@ def spotting_loss(logits, after):
     return F.cross_entropy(logits, shares / shares.sum(1, keepdims=True))
 
 
-class Captioner(nn.Module):
-    """A picture's features enter a recurrent network once, at the beginning; then it reads START
-    and the sentence word by word, and says of each word which one comes next.
+class _Writer(nn.Module):
+    """What the captioners share. A subclass has `begin(images)`, the state before START, a tuple
+    whose rows are those of axis 1, and `_read(numbers (T, N), state, lengths)` -> outputs (T, N,
+    ...) for the last layer, new state."""
 
-    words    V, the size of the vocabulary
-    cell     "lstm" (Show and Tell): the features, W v, are what the network reads before START.
-             "rnn" (Karpathy and Fei-Fei): h = tanh(W_xh x + W_hh h + W_ih v) in the first step,
-             and without W_ih v in all others
-    units    U; embedding: width of a word's vector, and of W v
-    dropout  of the features, of what is read and of the outputs, in training
-    grid     features are the means of grid x grid parts of the encoder's map
-    encoder  a module, pictures -> map (N, channels, H', W'), with an attribute `channels`; None: a
-             `PictureEncoder`
-
-    forward(images (N, C, H, W), before (N, T), lengths (N,)) -> logits (P, V) for what follows each
-    of the P words in `before`, sentence by sentence (`numbered`, `caption_loss`).
-    """
-
-    def __init__(
-        self, words, *, cell="lstm", units=256, embedding=128, dropout=0.5, grid=3, encoder=None
-    ):  # fmt: skip
+    def __init__(self, words, embedding, outputs, dropout, encoder):
         super().__init__()
-        if cell not in ("lstm", "rnn"):
-            raise ValueError(f'Captioner: cell must be "lstm" or "rnn", got {cell!r}')
-        self.cell, self.grid = cell, grid
         self.encoder = PictureEncoder() if encoder is None else encoder
-        features = grid * grid * self.encoder.channels
-        self.look = nn.Linear(features, embedding if cell == "lstm" else units)
         self.embedding = nn.Embedding(words, embedding)
-        self.rnn = (nn.LSTM if cell == "lstm" else nn.RNN)(embedding, units)
-        if cell == "lstm":
-            nn.init.forget_gate_bias_(self.rnn)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(units, words)
-
-    def begin(self, images):
-        """The state before START; states are pairs of (1, N, U), so their rows are those of axis 1:
-        h and c, or h and W_ih v, which is zero after the first step."""
-        x = self.look(self.dropout(_features(self, images))).unsqueeze(0)
-        if self.cell == "lstm":
-            return self.rnn(x)[1]
-        return np.zeros(x.shape, x.dtype), x
+        self.linear = nn.Linear(outputs, words)
 
     def step(self, numbers, state):
         """The words last written (M,) and the state -> logits (M, V) of the next, new state."""
@@ -157,8 +127,46 @@ class Captioner(nn.Module):
         there = np.arange(before.shape[1]) < lengths[:, None]
         return self.linear(self.dropout(outputs.transpose(0, 1)[there]))
 
+
+class Captioner(_Writer):
+    """A picture's features enter a recurrent network once, at the beginning; then it reads START
+    and the sentence word by word, and says of each word which one comes next.
+
+    words    V, the size of the vocabulary
+    cell     "lstm" (Show and Tell): the features, W v, are what the network reads before START.
+             "rnn" (Karpathy and Fei-Fei): h = tanh(W_xh x + W_hh h + W_ih v) in the first step,
+             and without W_ih v in all others
+    units    U; embedding: width of a word's vector, and of W v
+    dropout  of the features and of the outputs, in training
+    grid     features are the means of grid x grid parts of the encoder's map
+    encoder  a module, pictures -> map (N, channels, H', W'), with an attribute `channels`; None: a
+             `PictureEncoder`
+
+    forward(images (N, C, H, W), before (N, T), lengths (N,)) -> logits (P, V) for what follows each
+    of the P words in `before`, sentence by sentence (`numbered`, `caption_loss`).
+    """
+
+    def __init__(
+        self, words, *, cell="lstm", units=256, embedding=128, dropout=0.3, grid=3, encoder=None
+    ):  # fmt: skip
+        if cell not in ("lstm", "rnn"):
+            raise ValueError(f'Captioner: cell must be "lstm" or "rnn", got {cell!r}')
+        super().__init__(words, embedding, units, dropout, encoder)
+        self.cell, self.grid = cell, grid
+        features = grid * grid * self.encoder.channels
+        self.look = nn.Linear(features, embedding if cell == "lstm" else units)
+        self.rnn = (nn.LSTM if cell == "lstm" else nn.RNN)(embedding, units)
+        if cell == "lstm":
+            nn.init.forget_gate_bias_(self.rnn)
+
+    def begin(self, images):
+        """h and c, or h and W_ih v, which is zero after the first step; each (1, N, U)."""
+        x = self.look(self.dropout(_features(self, images))).unsqueeze(0)
+        if self.cell == "lstm":
+            return self.rnn(x)[1]
+        return np.zeros(x.shape, x.dtype), x
+
     def _read(self, numbers, state, lengths=None):
-        """Numbers (T, N) -> outputs (T, N, U), new state."""
         x = self.embedding(numbers)
         if self.cell == "lstm":
             return self.rnn(x, state, lengths)
@@ -169,8 +177,53 @@ class Captioner(nn.Module):
             + F.linear(h, rnn.weight_hh_l0, rnn.bias_hh_l0)
             + v
         ).tanh()
-        outputs, h = self.rnn(x[1:], first, None if lengths is None else lengths - 1)
+        outputs, h = rnn(x[1:], first, None if lengths is None else lengths - 1)
         return cat([first, outputs]), (h, np.zeros(v.shape, x.dtype))
+
+
+class AttentionCaptioner(_Writer):
+    """Before every word the network looks at the picture again: the positions of the encoder's map
+    are a memory, of which `nn.AttentionLSTM` reads a weighted mean, the context; h and context say
+    which word comes next. The first h and c are tanh layers of the positions' mean.
+
+    attention  width in which states and positions are compared; the rest, and forward, as of
+               Captioner. Of the paper's two forms this is the soft one, without the penalty on
+               what nobody looked at.
+    """
+
+    def __init__(
+        self, words, *, units=256, embedding=128, attention=128, dropout=0.3, encoder=None
+    ):  # fmt: skip
+        encoder = PictureEncoder() if encoder is None else encoder
+        super().__init__(words, embedding, units + encoder.channels, dropout, encoder)
+        self.first = nn.Linear(encoder.channels, 2 * units)
+        self.rnn = nn.AttentionLSTM(embedding, units, encoder.channels, attention)
+        nn.init.forget_gate_bias_(self.rnn)
+
+    def begin(self, images):
+        """h and c (1, N, U), the positions (S, N, channels) and what of attention is theirs."""
+        memory = self.encoder(images).flatten(2).permute(2, 0, 1)
+        first = self.first(self.dropout(memory.mean(0)), activation="tanh").unsqueeze(0)
+        units = self.rnn.hidden_size
+        return first[:, :, :units], first[:, :, units:], memory, self.rnn.attention.key(memory)
+
+    def _read(self, numbers, state, lengths=None):
+        outputs, context, _, state = self._look(numbers, state, lengths)
+        return cat([outputs, context], 2), state
+
+    def _look(self, numbers, state, lengths):
+        h, c, memory, keys = state
+        x = self.embedding(numbers)
+        *seen, (h, c) = self.rnn(x, (h[0], c[0]), memory, lengths=lengths, keys=keys)
+        return *seen, (h.unsqueeze(0), c.unsqueeze(0), memory, keys)
+
+    def attention_maps(self, images, before, lengths):
+        """Where the network looks as it writes what follows each word of `before`: weights (N, T,
+        H', W') that sum to 1 over each map, 0 beyond a sentence's end."""
+        with inference(self):
+            height, width = self.encoder(images[:1]).shape[2:]
+            _, _, weights, _ = self._look(before.T, self.begin(images), lengths)
+        return weights.data.swapaxes(0, 1).reshape(*before.shape, height, width)
 
 
 # ---- writing ------------------------------------------------------------------------------------
