@@ -16,6 +16,12 @@ from .activation import (
     Softplus,
     Tanh,
 )
+from .additive_attention import (
+    AdditiveAttention,
+    AttentionLSTM,
+    DotAttention,
+    GeneralAttention,
+)
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from .dropout import Dropout, Dropout1d, Dropout2d
@@ -63,14 +69,14 @@ _sys.modules[__name__ + ".functional"] = functional
 
 __all__ = [
     "ELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d",
-    "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
-    "BatchNorm2d", "ConstantPad1d", "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d",
-    "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d", "Embedding",
-    "Flatten", "GRUCell", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss",
-    "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm",
-    "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Maxout", "Module", "ModuleDict",
-    "ModuleList", "NLLLoss", "NoisyReLU", "Parameter", "RNNCell", "ReLU", "ReflectionPad1d",
-    "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "ScaledTanh", "Sequential",
-    "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample", "ZeroPad1d", "ZeroPad2d", "functional",
-    "init", "utils",
+    "AdaptiveMaxPool2d", "AdditiveAttention", "AttentionLSTM", "AvgPool1d", "AvgPool2d", "BCELoss",
+    "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "ConstantPad1d", "ConstantPad2d", "Conv1d",
+    "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "DotAttention", "Dropout",
+    "Dropout1d", "Dropout2d", "Embedding", "Flatten", "GRUCell", "GeneralAttention", "GroupNorm",
+    "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss", "LPPool1d", "LPPool2d", "LSTMCell",
+    "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool1d",
+    "MaxPool2d", "Maxout", "Module", "ModuleDict", "ModuleList", "NLLLoss", "NoisyReLU",
+    "Parameter", "RNNCell", "ReLU", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d",
+    "ReplicationPad2d", "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
+    "Upsample", "ZeroPad1d", "ZeroPad2d", "functional", "init", "utils",
 ]  # fmt: skip
