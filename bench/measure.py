@@ -164,6 +164,14 @@ def measure_language(threads, seconds):
             emit_row(section, case.label, threads, times, work=case.work, unit=case.unit)
 
 
+def measure_captioner(threads, seconds):
+    import captioners
+
+    case = captioners.training()
+    times = time_case(case, case.impls, threads, 2 * seconds)
+    emit_row("captioner", case.label, threads, times, work=case.work, unit=case.unit)
+
+
 def measure_memory(threads, seconds):
     """Fresh processes, one an implementation; see memory.py. Their losses must agree."""
     import memory
@@ -263,6 +271,7 @@ MEASURES = {
     "networks": measure_networks,
     "inference": measure_inference,
     "language": measure_language,
+    "captioner": measure_captioner,
     "memory": measure_memory,
     "scaling": measure_scaling,
     "ops": measure_ops,

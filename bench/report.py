@@ -104,6 +104,11 @@ SECTIONS = {
         },
         note="The whole batch at once; and one character, as when a text is sampled.",
     ),
+    "captioner": Section(
+        "Training step of a captioner with Adam", floor=1.5,
+        note="Four convolutions with batch normalisation, an LSTM over captions of 1 to 11 words of "
+        "1,800, linear layer and cross-entropy (bench/captioners.py). torch has packed sequences.",
+    ),
     "ops": Section(
         "One recorded operation on arrays of 3 x 4", floor=1 / 1.5,
         note="The bar is at most 1.5 times torch's time: a ratio of 0.67x.",

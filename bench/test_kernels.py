@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import captioners
 import cases
 import cases_conv
 import cases_elementwise
@@ -270,3 +271,8 @@ def test_language_model_with_peepholes(measure, impl):
 def test_language_model_answer(measure, answer, impl):
     model = language_models.TRAINING[0] if answer == "inference" else language_models.SAMPLED
     measure(impl, getattr(language_models, answer), model)
+
+
+@impls("fastnn", *captioners.TORCH)
+def test_captioner_training_step(measure, impl):
+    measure(impl, captioners.training)

@@ -5,14 +5,17 @@
 * `load_brown`, `load_creditcard`, `load_rt_polarity`: texts, payments and sentences found in
   $FASTNN_DATA; `BagOfWords`. `load_multi30k`, `load_tatoeba_cmn`: sentences and their translations.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
-* `read_idx`, `read_image`, `resize_images`, `random_shift`.
+* `read_idx`, `read_image`, `resize_images`, `random_shift`, `random_warp`, `random_colour`.
+* `load_emoji_captions`, `load_flickr8k`: parts of `Captioned` pictures.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
   a long sequence in batches that follow one another; `pad_sequences`: many of unequal length side
   by side (and ``DataLoader(..., lengths=...)``); `tokenize`, `detokenize`: sentences as words.
 """
 
+from .augment import random_colour, random_warp
 from .bag_of_words import BagOfWords
 from .brown import load_brown
+from .captions import Captioned, load_emoji_captions, load_flickr8k
 from .creditcard import load_creditcard
 from .dataset import ArrayDataset, stratified_split
 from .digits import load_digits
@@ -32,6 +35,7 @@ from .vocabulary import Vocabulary
 __all__ = [
     "ArrayDataset",
     "BagOfWords",
+    "Captioned",
     "DataLoader",
     "Poem",
     "StreamLoader",
@@ -41,13 +45,17 @@ __all__ = [
     "load_brown",
     "load_creditcard",
     "load_digits",
+    "load_emoji_captions",
+    "load_flickr8k",
     "load_folder",
     "load_mnist",
     "load_multi30k",
     "load_rt_polarity",
     "load_tatoeba_cmn",
     "pad_sequences",
+    "random_colour",
     "random_shift",
+    "random_warp",
     "read_idx",
     "read_image",
     "read_poems",
