@@ -170,6 +170,13 @@ def measure_captioner(threads, seconds):
     case = captioners.training()
     times = time_case(case, case.impls, threads, 2 * seconds)
     emit_row("captioner", case.label, threads, times, work=case.work, unit=case.unit)
+def measure_taggers(threads, seconds):
+    import taggers
+
+    for tagger in taggers.TAGGERS:
+        case = taggers.training(tagger)
+        times = time_case(case, case.impls, threads, 2 * seconds)
+        emit_row("taggers", case.label, threads, times, work=case.work, unit=case.unit)
 
 
 def measure_memory(threads, seconds):
@@ -272,6 +279,7 @@ MEASURES = {
     "inference": measure_inference,
     "language": measure_language,
     "captioner": measure_captioner,
+    "taggers": measure_taggers,
     "memory": measure_memory,
     "scaling": measure_scaling,
     "ops": measure_ops,

@@ -92,6 +92,12 @@ SECTIONS = {
         "the linear layer and the loss work. fastnn multiplies each of the 65 embedded characters "
         "by the first layer's weights once.",
     ),
+    "taggers": Section(
+        "Training step of a tagger, bidirectional LSTM and conditional random field, with Adam",
+        floor=3,
+        note="Sentences of unequal length, 2,000 words (bench/taggers.py). torch's forward "
+        "algorithm is a loop in Python over positions, each step one logsumexp for all sentences.",
+    ),
     "peephole": Section(
         "The same with peepholes, against fastnn's without", floor=1 / 1.2,
         note="The bar is at most 1.2 times the time without: a ratio of 0.83x.",

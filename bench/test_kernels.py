@@ -15,6 +15,7 @@ import numpy_impl
 import pytest
 import shapes
 import steps
+import taggers
 
 PLAIN = ["fastnn", "numpy", "torch"]
 IMAGES = ["fastnn", "numpy", "torch NCHW", "torch channels_last"]
@@ -259,6 +260,11 @@ def test_language_model_training_step(measure, model, impl):
 @impls("fastnn", "torch", "torch, fused Adam")
 def test_language_model_training_step_with_lengths(measure, impl):
     measure(impl, language_models.ragged, language_models.TRAINING[0])
+
+
+@impls("fastnn", "torch", "torch, fused Adam")
+def test_tagger_training_step(measure, impl):
+    measure(impl, taggers.training, taggers.TAGGERS[0])
 
 
 @impls("fastnn", "fastnn, no peepholes")

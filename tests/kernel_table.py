@@ -124,6 +124,24 @@ def _attention_lstm_backward(draw, b, n):
     results = kernels.attention_lstm(x, h, c, keys, values, *weights, b_ih, b_hh, w_query, v)
     gradients = [draw(*a.shape) for a in results[:-1]]
     return *gradients, x, keys, values, *weights, w_query, v, results[-1]
+def _crf(draw, b, n):  # emissions, transitions, start, end
+    emissions = draw(_steps(n), b * (1 + n // 5000), 11)
+    return [emissions, draw(11, 11), draw(11), draw(11)]
+
+
+def _crf_tagged(draw, b, n):  # with tags, after the emissions
+    emissions, *scores = _crf(draw, b, n)
+    return [emissions, draw.ints(11, *emissions.shape[:2]), *scores]
+
+
+def _crf_lengths(draw, b, n):
+    return {"lengths": draw.ints(_steps(n) + 1, b * (1 + n // 5000))}
+
+
+def _crf_backward(draw, b, n):
+    arguments, lengths = _crf_tagged(draw, b, n), _crf_lengths(draw, b, n)
+    ll, saved = kernels.crf_log_likelihood(*arguments, **lengths)
+    return (draw(*ll.shape), *arguments, saved), lengths
 
 
 def _rows(draw, b, n, columns=37):
@@ -179,6 +197,11 @@ TABLE = {
     "conv2d_backward slices": lambda d, b, n: (
         (d(b, 20, 6 + n // 400, 10), d(b, 18, 12 + n // 400 * 2, 14), d(20, 9, 3, 5)),
         {"groups": 2, **_WINDOW}),
+    "crf_log_likelihood": lambda d, b, n: (_crf_tagged(d, b, n), {}),
+    "crf_log_likelihood lengths": lambda d, b, n: (
+        _crf_tagged(d, b, n), _crf_lengths(d, b, n)),
+    "crf_log_likelihood_backward": _crf_backward,
+    "crf_decode": lambda d, b, n: (_crf(d, b, n), _crf_lengths(d, b, n)),
     "im2col": lambda d, b, n: ((_image(d, b, n), (3, 5)), _WINDOW),
     "col2im": lambda d, b, n: (
         (d(b, 45, (6 + n // 400) * 14), (12 + n // 400 * 2, 14), (3, 3)), _COLUMNS),

@@ -3,7 +3,8 @@
 * `load_digits` (embedded), `load_mnist`, `load_folder`: pairs (train, test) of `ArrayDataset`,
   images of shape (N, C, H, W) and int64 labels (N,).
 * `load_brown`, `load_creditcard`, `load_rt_polarity`: texts, payments and sentences found in
-  $FASTNN_DATA; `BagOfWords`. `load_multi30k`, `load_tatoeba_cmn`: sentences and their translations.
+  $FASTNN_DATA; `BagOfWords`. Found there too: `load_multi30k`, `load_tatoeba_cmn`, sentences and
+  their translations; `load_wnut17`, `load_resume_ner`, sentences with a tag a word (`read_conll`).
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`, `random_warp`, `random_colour`.
 * `load_emoji_captions`, `load_flickr8k`: parts of `Captioned` pictures.
@@ -16,6 +17,7 @@ from .augment import random_colour, random_warp
 from .bag_of_words import BagOfWords
 from .brown import load_brown
 from .captions import Captioned, load_emoji_captions, load_flickr8k
+from .conll import load_resume_ner, load_wnut17, read_conll
 from .creditcard import load_creditcard
 from .dataset import ArrayDataset, stratified_split
 from .digits import load_digits
@@ -50,12 +52,15 @@ __all__ = [
     "load_folder",
     "load_mnist",
     "load_multi30k",
+    "load_resume_ner",
     "load_rt_polarity",
     "load_tatoeba_cmn",
+    "load_wnut17",
     "pad_sequences",
     "random_colour",
     "random_shift",
     "random_warp",
+    "read_conll",
     "read_idx",
     "read_image",
     "read_poems",

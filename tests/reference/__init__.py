@@ -47,6 +47,7 @@ from .conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward,
 )
+from .crf import crf_decode, crf_log_likelihood, crf_log_likelihood_backward
 from .dropout import (
     bernoulli,
     dropout,
@@ -122,7 +123,8 @@ __all__ = [
     "batch_norm_backward", "bernoulli",
     "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward",
     "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
-    "conv_transpose2d_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
+    "conv_transpose2d_backward", "crf_decode", "crf_log_likelihood",
+    "crf_log_likelihood_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
     "dropout_channels_backward", "elu", "elu_backward", "embedding", "embedding_backward", "exp",
     "exp_backward", "gemm", "global_norm", "group_norm", "group_norm_backward", "gru",
     "gru_backward", "gru_step", "gru_step_backward", "im2col", "interpolate",
