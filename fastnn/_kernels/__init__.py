@@ -15,8 +15,8 @@ from . import cpu
 MODULES = (
     "activation", "conv", "conv_columns", "conv_weight", "correlate", "correlate_planar",
     "cross_entropy", "dropout", "elementwise", "embedding", "gemm", "gemv", "grouped", "im2col",
-    "layer_norm", "layout", "local_response_norm", "memory", "norm", "optim", "peak", "pool",
-    "recurrent", "reduce", "resample", "softmax", "threads", "tile", "window",
+    "layer_norm", "layout", "local_response_norm", "max_over_time", "memory", "norm", "optim",
+    "peak", "pool", "recurrent", "reduce", "resample", "softmax", "threads", "tile", "window",
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ class Sequence:
         if not self.padded:
             self.begin = np.arange(self.steps + 1) * self.batch
             return
-        lengths = _lengths(op, lengths, *shape)
+        lengths = lengths_of(op, lengths, *shape)
         self.order = np.argsort(-lengths, kind="stable")
         lengths = lengths[self.order]
         ended = np.cumsum(np.bincount(lengths, minlength=self.steps + 1))[: self.steps]
@@ -81,7 +81,7 @@ class Sequence:
         return states[self._before] if self.padded else states[: self.rows]
 
 
-def _lengths(op, lengths, steps, batch):
+def lengths_of(op, lengths, steps, batch):
     lengths = np.asarray(lengths)
     if lengths.dtype.kind not in "iu":
         raise TypeError(f"{op}: lengths must be integers, got {lengths.dtype}")
