@@ -20,7 +20,7 @@ def conv1d_max_over_time(x, w, b=None, *, padding=0, lengths=None):
 
     x: (N, C, L).  w: (K, C, S).  b: (K,) or None.  padding: zeros before each sequence, and as many
     behind it.  lengths: (N,), sequence n is x[n, :, :lengths[n]] alone; None: all have L steps.
-    Returns y (N, K) and at (N, K), int64: i counts from 0, the window that begins with all of the
+    Returns y (N, K) and at (N, K), int32: i counts from 0, the window that begins with all of the
     padding. Of equal windows the first one wins, and a NaN over all numbers.
 
     That is the maximum over the last axis of `conv1d`, of each sequence as though it were alone.
@@ -44,7 +44,7 @@ def conv1d_max_over_time(x, w, b=None, *, padding=0, lengths=None):
         p = gemm(rows[begin[first] : begin[last]], packed)
         part = slice(first, last)
         _max_over_time.forward(p, begin[first : last + 1], padding, b, y[part], at[part])
-    return y, at.astype(np.int64, copy=False)
+    return y, at.astype(np.int32, copy=False)
 
 
 def conv1d_max_over_time_backward(

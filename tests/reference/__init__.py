@@ -51,6 +51,7 @@ from .dropout import (
 from .elementwise import add, divide, multiply, negative, subtract
 from .embedding import embedding, embedding_backward
 from .linalg import PackedMatrix, gemm, matmul, pack
+from .max_over_time import conv1d_max_over_time, conv1d_max_over_time_backward
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -112,8 +113,8 @@ __all__ = [
     "adaptive_max_pool1d_backward", "adaptive_max_pool2d", "adaptive_max_pool2d_backward", "add",
     "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
     "batch_norm_backward", "bernoulli",
-    "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward",
-    "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
+    "col2im", "conv1d", "conv1d_backward", "conv1d_max_over_time",
+    "conv1d_max_over_time_backward", "conv2d", "conv2d_backward", "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
     "conv_transpose2d_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
     "dropout_channels_backward", "elu", "elu_backward", "embedding", "embedding_backward", "exp",
     "exp_backward", "gemm", "global_norm", "group_norm", "group_norm_backward", "gru",
