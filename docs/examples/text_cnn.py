@@ -1,12 +1,12 @@
 """Sentences of film reviews, for or against, by a convolutional network over their words: Kim 2014,
 in ten folds.
 
-Filters of three, four and five words slide over a sentence; of each, the largest output counts. The
-word vectors begin at random (CNN-rand), or as word2vec's, learnt here from the Brown corpus and the
-training sentences: fixed (static), trained on (non-static), or both (multichannel). A tenth of each
-fold's training sentences says which epoch to keep. Beside it, on the same folds: naive Bayes and
-logistic regression on bags of words. The picture shows the folds, and what the filters look for: the
-windows of held-out sentences that speak most strongly for either side.
+Filters of three, four and five words slide over a sentence; of each, the largest output counts.
+The word vectors begin at random (CNN-rand), or as word2vec's, learnt here from the Brown corpus
+and the training sentences: fixed (static), trained on (non-static), or both (multichannel). A tenth
+of each fold's training sentences says which epoch to keep. Beside it, on the same folds: naive
+Bayes and logistic regression on bags of words. The picture shows the folds, and what the filters
+look for: the windows of held-out sentences that speak most strongly for either side.
 """
 
 import time
@@ -37,7 +37,7 @@ def sentences():
 
 
 def baselines(texts, labels, train, test):
-    """Accuracies of scikit-learn's classifiers on which words, or words and pairs, a sentence has."""
+    """Accuracies of scikit-learn's classifiers on a sentence's words, or words and pairs."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.naive_bayes import MultinomialNB
@@ -109,7 +109,8 @@ def draw(accuracies, windows, folder):
     panels[0].grid(axis="x", color="#e4e7ea", linewidth=0.8)
     for row, (name, values) in enumerate(reversed(accuracies.items())):
         color = BLUE if "CNN" in name else GREY
-        panels[0].plot(values, np.full(len(values), row), "o", color=color, alpha=0.35, markersize=4)
+        rows = np.full(len(values), row)
+        panels[0].plot(values, rows, "o", color=color, alpha=0.35, markersize=4)
         panels[0].plot(np.mean(values), row, "|", color=color, markersize=16, markeredgewidth=2.5)
     panels[0].set_yticks(
         range(len(accuracies)),

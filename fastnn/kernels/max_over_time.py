@@ -53,8 +53,8 @@ def conv1d_max_over_time_backward(
     """Gradients of `conv1d_max_over_time` for x, w and b: (dx, dw, db).
 
     dy: (N, K), the gradient of y; at: the winning windows; x, w and keywords as given to the
-    forward. needs: which of the three to compute; the others are None. dx: (N, C, L), channels-last,
-    0 beyond the lengths. dw: (K, C, S), with C fastest in memory and S slowest. db: (K,).
+    forward. needs: which of the three to compute; the others are None. dx: (N, C, L), channels-
+    last, 0 beyond the lengths. dw: (K, C, S), with C fastest in memory and S slowest. db: (K,).
 
     Only winning windows have a gradient, and those whose dy is 0 are left out.
     """
@@ -96,8 +96,8 @@ def _arguments(op, x, w, padding, lengths):
     lengths = np.full(n, length) if lengths is None else lengths_of(op, lengths, length, n)
     if n and lengths.min() + 2 * padding < taps:
         raise ValueError(
-            f"{op}: the filters have {taps} taps, sequence {lengths.argmin()} with its padding only "
-            f"{lengths.min() + 2 * padding} steps (padding {padding})"
+            f"{op}: the filters have {taps} taps, sequence {lengths.argmin()} with its padding "
+            f"only {lengths.min() + 2 * padding} steps (padding {padding})"
         )
     return x, w, padding, lengths.astype(np.int64, copy=False)
 

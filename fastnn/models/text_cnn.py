@@ -39,9 +39,8 @@ class TextCNN(nn.Module):
                 f"TextCNN: variant must be one of {', '.join(VARIANTS)}, got {variant!r}"
             )
         if (vectors is None) != (variant == "rand"):
-            raise ValueError(
-                f"TextCNN: variant {variant!r} {'takes no' if variant == 'rand' else 'needs'} vectors"
-            )
+            verb = "takes no" if vectors is not None else "needs"
+            raise ValueError(f"TextCNN: variant {variant!r} {verb} vectors")
         if vectors is None:
             vectors = nn.init.uniform_(np.empty((words, size), np.float32), -0.25, 0.25)
         vectors = np.array(vectors, np.float32)

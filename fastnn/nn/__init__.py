@@ -64,8 +64,9 @@ _sys.modules[__name__ + ".functional"] = functional
 __all__ = [
     "ELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
-    "BatchNorm2d", "ConstantPad1d", "ConstantPad2d", "Conv1d", "Conv1dMaxOverTime", "Conv2d", "ConvTranspose1d",
-    "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d", "Embedding",
+    "BatchNorm2d", "ConstantPad1d", "ConstantPad2d", "Conv1d", "Conv1dMaxOverTime", "Conv2d",
+    "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d",
+    "Embedding",
     "Flatten", "GRUCell", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss",
     "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm",
     "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Maxout", "Module", "ModuleDict",
