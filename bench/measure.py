@@ -164,6 +164,15 @@ def measure_language(threads, seconds):
             emit_row(section, case.label, threads, times, work=case.work, unit=case.unit)
 
 
+def measure_text_cnn(threads, seconds):
+    import text_cnn
+
+    for rule in ("Adadelta", "Adam"):
+        case = text_cnn.training(rule)
+        times = time_case(case, case.impls, threads, 2 * seconds)
+        emit_row("text cnn", case.label, threads, times, work=case.work, unit=case.unit)
+
+
 def measure_memory(threads, seconds):
     """Fresh processes, one an implementation; see memory.py. Their losses must agree."""
     import memory
@@ -263,6 +272,7 @@ MEASURES = {
     "networks": measure_networks,
     "inference": measure_inference,
     "language": measure_language,
+    "text_cnn": measure_text_cnn,
     "memory": measure_memory,
     "scaling": measure_scaling,
     "ops": measure_ops,

@@ -50,7 +50,8 @@ def test_elman_by_hand():
     np.testing.assert_allclose(last.data[0], s, rtol=1e-4)
     first, between = model(NUMBERS[:1])
     second, _ = model(NUMBERS[1:], between)  # goes on where the first piece ended
-    np.testing.assert_allclose(np.concatenate([first.data, second.data]), rows, rtol=1e-4, atol=1e-5)
+    pieces = np.concatenate([first.data, second.data])
+    np.testing.assert_allclose(pieces, rows, rtol=1e-4, atol=1e-5)
 
 
 def test_windows():

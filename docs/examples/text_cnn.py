@@ -4,10 +4,10 @@ in ten folds.
 Filters of three, four and five words slide over a sentence; of each, the largest output counts.
 The word vectors begin at random (CNN-rand), or as word2vec's, learnt here from the Brown corpus
 and the training sentences: fixed (static), trained on (non-static), or both (multichannel). A tenth
-of each fold's training sentences says which epoch to keep; Adam is quicker here than Kim's Adadelta.
-Beside it, on the same folds: naive Bayes and logistic regression on bags of words. The picture
-shows the folds, and what the filters look for: the windows of held-out sentences that speak most
-strongly for either side.
+of each fold's training sentences says which epoch to keep; Adam is quicker here than Kim's
+Adadelta. Beside it, on the same folds: naive Bayes and logistic regression on bags of words. The
+picture shows the folds, and what the filters look for: the windows of held-out sentences that speak
+most strongly for either side.
 """
 
 import time

@@ -3,10 +3,10 @@ of 2003, Elman's recurrent network and an LSTM; and mixtures of each network wit
 
 Of every kind of text a tenth is for testing and a ninth of the rest validates, whole texts at a
 time. The vocabulary is the words that the training texts have five times or more; all others are
-one word, <unk>. Texts are read as one stream of words and marks, and perplexity is per word, <unk> included:
-all models predict the same words. On validation is chosen which epoch of a network to keep, how
-long the n-grams are, and a mixture's shares. The networks and the n-grams err on different words, so every mixture
-is better than both of its parts. Each model then writes sentences.
+one word, <unk>. Texts are read as one stream of words and marks, and perplexity is per word, <unk>
+included: all models predict the same words. On validation is chosen which epoch of a network to
+keep, how long the n-grams are, and a mixture's shares. Networks and n-grams err on different
+words, so every mixture is better than both of its parts. Each model then writes sentences.
 """
 
 import time
