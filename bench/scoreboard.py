@@ -8,7 +8,8 @@
 Sections: gemm, conv, layers, step, networks, inference, language, text_cnn, memory, scaling, ops,
 peak, import. Each number of threads is measured in a process of its own (measure.py), whose
 environment says so before NumPy is loaded. Ratios within one run count; absolute times depend on
-the machine and its mood. A run of everything also draws docs/performance-cost.png, where matplotlib is installed.
+the machine and its mood. A run of everything also draws docs/performance-cost.png, where matplotlib
+is installed.
 """
 
 import argparse
