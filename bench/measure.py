@@ -170,6 +170,8 @@ def measure_captioner(threads, seconds):
     case = captioners.training()
     times = time_case(case, case.impls, threads, 2 * seconds)
     emit_row("captioner", case.label, threads, times, work=case.work, unit=case.unit)
+
+
 def measure_taggers(threads, seconds):
     import taggers
 
@@ -177,6 +179,15 @@ def measure_taggers(threads, seconds):
         case = taggers.training(tagger)
         times = time_case(case, case.impls, threads, 2 * seconds)
         emit_row("taggers", case.label, threads, times, work=case.work, unit=case.unit)
+
+
+def measure_text_cnn(threads, seconds):
+    import text_cnn
+
+    for rule in ("Adadelta", "Adam"):
+        case = text_cnn.training(rule)
+        times = time_case(case, case.impls, threads, 2 * seconds)
+        emit_row("text cnn", case.label, threads, times, work=case.work, unit=case.unit)
 
 
 def measure_memory(threads, seconds):
@@ -280,6 +291,7 @@ MEASURES = {
     "language": measure_language,
     "captioner": measure_captioner,
     "taggers": measure_taggers,
+    "text_cnn": measure_text_cnn,
     "memory": measure_memory,
     "scaling": measure_scaling,
     "ops": measure_ops,

@@ -16,6 +16,7 @@ import pytest
 import shapes
 import steps
 import taggers
+import text_cnn
 
 PLAIN = ["fastnn", "numpy", "torch"]
 IMAGES = ["fastnn", "numpy", "torch NCHW", "torch channels_last"]
@@ -249,6 +250,11 @@ def test_lenet5_training_step(measure, impl):
 @impls("fastnn", "torch", "torch, fused Adam")
 def test_mlp_training_step(measure, impl):
     measure(impl, steps.mlp)
+
+
+@impls("fastnn", "torch", "torch, foreach/fused")
+def test_text_cnn_training_step(measure, impl):
+    measure(impl, text_cnn.training, "Adadelta")
 
 
 @impls("fastnn", "torch", "torch, fused Adam")

@@ -172,6 +172,13 @@ TABLE = {
         (d(b, 7, n), d(33, 7, 4), d(33)), {"stride": 2, "padding": 3, "activation": "relu"}),
     "conv1d_backward": lambda d, b, n: (
         (d(b, 33, n), d(b, 7, n), d(33, 7, 5)), {"padding": 4, "dilation": 2}),
+    "conv1d_max_over_time": lambda d, b, n: (
+        (d(b, 7, n), d(33, 7, 4), d(33)), {"padding": 3, "lengths": n - d.ints(n - 1, b)}),
+    "conv1d_max_over_time many": lambda d, b, n: (
+        (d(b * (1 + n // 40), 37, 21), d(43, 37, 3)), {"padding": 1}),
+    "conv1d_max_over_time_backward": lambda d, b, n: (
+        (d(b * (1 + n // 400), 133), d.ints(10, b * (1 + n // 400), 133),
+         d(b * (1 + n // 400), 37, 11), d(133, 37, 4)), {"padding": 1}),
     "conv_transpose2d": lambda d, b, n: (
         (_image(d, b, n), d(5, 17, 3, 4), d(17)), {**_WINDOW, "output_padding": (1, 0)}),
     "conv_transpose2d to few": lambda d, b, n: ((_image(d, b, n), d(5, 3, 3, 4)), {"stride": 2}),

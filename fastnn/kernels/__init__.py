@@ -57,6 +57,7 @@ from .elementwise import add, divide, multiply, negative, subtract
 from .embedding import embedding, embedding_backward
 from .im2col import col2im, im2col
 from .linalg import PackedMatrix, gemm, matmul, pack
+from .max_over_time import conv1d_max_over_time, conv1d_max_over_time_backward
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -119,13 +120,14 @@ __all__ = [
     "adaptive_max_pool2d_backward", "add", "additive_attention", "additive_attention_backward",
     "attention_lstm", "attention_lstm_backward", "avg_pool1d", "avg_pool1d_backward", "avg_pool2d",
     "avg_pool2d_backward", "batch_norm", "batch_norm_backward", "batch_norm_fold", "bernoulli",
-    "col2im", "conv1d", "conv1d_backward", "conv2d", "conv2d_backward", "conv_transpose1d",
-    "conv_transpose1d_backward", "conv_transpose2d", "conv_transpose2d_backward", "crf_decode",
-    "crf_log_likelihood", "crf_log_likelihood_backward", "divide", "dropout", "dropout_backward",
-    "dropout_channels", "dropout_channels_backward", "elu", "elu_backward", "embedding",
-    "embedding_backward", "exp", "exp_backward", "gemm", "global_norm", "group_norm",
-    "group_norm_backward", "gru", "gru_backward", "gru_step", "gru_step_backward", "im2col",
-    "interpolate", "interpolate_backward", "layer_norm", "layer_norm_backward", "leaky_relu",
+    "col2im", "conv1d", "conv1d_backward", "conv1d_max_over_time", "conv1d_max_over_time_backward",
+    "conv2d", "conv2d_backward", "conv_transpose1d", "conv_transpose1d_backward",
+    "conv_transpose2d", "conv_transpose2d_backward", "crf_decode", "crf_log_likelihood",
+    "crf_log_likelihood_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
+    "dropout_channels_backward", "elu", "elu_backward", "embedding", "embedding_backward", "exp",
+    "exp_backward", "gemm", "global_norm", "group_norm", "group_norm_backward", "gru",
+    "gru_backward", "gru_step", "gru_step_backward", "im2col", "interpolate",
+    "interpolate_backward", "layer_norm", "layer_norm_backward", "leaky_relu",
     "leaky_relu_backward", "local_response_norm", "local_response_norm_backward", "log_softmax",
     "log_softmax_backward", "lstm", "lstm_backward", "lstm_step", "lstm_step_backward", "matmul",
     "max", "max_backward", "max_pool1d", "max_pool1d_backward", "max_pool2d", "max_pool2d_backward",

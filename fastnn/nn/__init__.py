@@ -23,7 +23,7 @@ from .additive_attention import (
     GeneralAttention,
 )
 from .containers import ModuleDict, ModuleList, Sequential
-from .conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from .conv import Conv1d, Conv1dMaxOverTime, Conv2d, ConvTranspose1d, ConvTranspose2d
 from .crf import CRF
 from .dropout import Dropout, Dropout1d, Dropout2d
 from .embedding import Embedding
@@ -72,13 +72,13 @@ __all__ = [
     "CRF", "ELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdditiveAttention", "AttentionLSTM", "AvgPool1d",
     "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "ConstantPad1d",
-    "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss",
-    "DotAttention", "Dropout", "Dropout1d", "Dropout2d", "Embedding", "Flatten", "GRUCell",
-    "GeneralAttention", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss",
-    "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm",
-    "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Maxout", "Module", "ModuleDict",
-    "ModuleList", "NLLLoss", "NoisyReLU", "Parameter", "RNNCell", "ReLU", "ReflectionPad1d",
-    "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "ScaledTanh", "Sequential",
-    "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample", "ZeroPad1d", "ZeroPad2d", "functional",
-    "init", "utils",
+    "ConstantPad2d", "Conv1d", "Conv1dMaxOverTime", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
+    "CrossEntropyLoss", "DotAttention", "Dropout", "Dropout1d", "Dropout2d", "Embedding", "Flatten",
+    "GRUCell", "GeneralAttention", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d",
+    "L1Loss", "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear",
+    "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Maxout", "Module",
+    "ModuleDict", "ModuleList", "NLLLoss", "NoisyReLU", "Parameter", "RNNCell", "ReLU",
+    "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "ScaledTanh",
+    "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample", "ZeroPad1d", "ZeroPad2d",
+    "functional", "init", "utils",
 ]  # fmt: skip
