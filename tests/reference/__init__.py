@@ -13,6 +13,8 @@ from .activation import (
     elu_backward,
     exp,
     exp_backward,
+    gelu,
+    gelu_backward,
     leaky_relu,
     leaky_relu_backward,
     relu,
@@ -34,6 +36,7 @@ from .adaptive_pool import (
     adaptive_max_pool2d,
     adaptive_max_pool2d_backward,
 )
+from .attention import scaled_dot_product_attention, scaled_dot_product_attention_backward
 from .conv import col2im, conv1d, conv1d_backward, conv2d, conv2d_backward, im2col
 from .conv_transpose import (
     conv_transpose1d,
