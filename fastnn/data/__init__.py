@@ -4,6 +4,8 @@
   images of shape (N, C, H, W) and int64 labels (N,).
 * `load_brown`, `load_creditcard`, `load_rt_polarity`: texts, payments and sentences found in
   $FASTNN_DATA; `BagOfWords`.
+* `load_names_gender`, `load_chinese_names`: names and genders; `load_hurdat2`: tracks of storms;
+  `load_beijing_pm25`, `load_time_series`: measurements, hour by hour or month by month.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
@@ -16,13 +18,16 @@ from .creditcard import load_creditcard
 from .dataset import ArrayDataset, stratified_split
 from .digits import load_digits
 from .folder import load_folder
+from .hurdat2 import Storm, load_hurdat2
 from .idx import read_idx
 from .images import random_shift, read_image, resize_images
 from .loader import DataLoader, default_collate
 from .mnist import load_mnist
+from .names import load_chinese_names, load_names_gender
 from .rt_polarity import load_rt_polarity
 from .streams import StreamLoader
 from .text import Poem, read_poems, read_text, split_text
+from .time_series import TimeSeries, load_beijing_pm25, load_time_series
 from .vocabulary import Vocabulary
 
 __all__ = [
@@ -30,15 +35,22 @@ __all__ = [
     "BagOfWords",
     "DataLoader",
     "Poem",
+    "Storm",
     "StreamLoader",
+    "TimeSeries",
     "Vocabulary",
     "default_collate",
+    "load_beijing_pm25",
     "load_brown",
+    "load_chinese_names",
     "load_creditcard",
     "load_digits",
     "load_folder",
+    "load_hurdat2",
     "load_mnist",
+    "load_names_gender",
     "load_rt_polarity",
+    "load_time_series",
     "random_shift",
     "read_idx",
     "read_image",
