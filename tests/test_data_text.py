@@ -50,6 +50,14 @@ def test_rare_characters_become_unknown():
     assert vocabulary.encode("abc").tolist() == [1, 2, 0]
 
 
+def test_a_vocabulary_of_the_most_frequent():
+    words = "a rose is a rose is a rose".split()
+    assert Vocabulary.of(words, max_size=2).symbols == ["a", "rose"]
+    assert Vocabulary.of(words, max_size=3, unknown="?").symbols == ["?", "a", "rose"]
+    assert Vocabulary.of("ba", max_size=1).symbols == ["a"]
+    assert Vocabulary.of(words, max_size=9).symbols == ["a", "is", "rose"]
+
+
 def test_a_vocabulary_travels_as_json():
     for vocabulary in (Vocabulary.of("床前\n\"'\\ö"), Vocabulary.of("ab", unknown="<unk>")):
         again = Vocabulary.from_json(vocabulary.to_json())

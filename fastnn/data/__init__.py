@@ -9,7 +9,8 @@
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
-  a long sequence in batches that follow one another.
+  a long sequence in batches that follow one another; `pad_sequences`: many of unequal length side
+  by side (and ``DataLoader(..., lengths=...)``); `tokenize`, `detokenize`: sentences as words.
 """
 
 from .bag_of_words import BagOfWords
@@ -25,6 +26,7 @@ from .loader import DataLoader, default_collate
 from .mnist import load_mnist
 from .names import load_chinese_names, load_names_gender
 from .rt_polarity import load_rt_polarity
+from .sequences import detokenize, pad_sequences, tokenize
 from .streams import StreamLoader
 from .text import Poem, read_poems, read_text, split_text
 from .time_series import TimeSeries, load_beijing_pm25, load_time_series
@@ -40,6 +42,7 @@ __all__ = [
     "TimeSeries",
     "Vocabulary",
     "default_collate",
+    "detokenize",
     "load_beijing_pm25",
     "load_brown",
     "load_chinese_names",
@@ -51,6 +54,7 @@ __all__ = [
     "load_names_gender",
     "load_rt_polarity",
     "load_time_series",
+    "pad_sequences",
     "random_shift",
     "read_idx",
     "read_image",
@@ -59,4 +63,5 @@ __all__ = [
     "resize_images",
     "split_text",
     "stratified_split",
+    "tokenize",
 ]

@@ -8,6 +8,8 @@ import numpy as np
 
 from .dataset import ArrayDataset
 
+_POOL = 50  # batches that are sorted by length together
+
 
 class DataLoader:
     """Iterates over a dataset in batches; each `for` loop over it is one epoch.
@@ -21,6 +23,9 @@ class DataLoader:
                  gathered directly, and other samples go through `default_collate`.
     transform    `transform(batch, rng) -> batch`, e.g. `random_shift(2)`; `rng` is a
                  `numpy.random.Generator` of its own for each (seed, epoch, batch).
+    lengths      a number for each sample, e.g. its steps: batches are of samples of about equal
+                 length, so that little of a padded batch is padding. Shuffled, they are made of
+                 50 batches' worth of random samples at a time; otherwise in the order of length.
     prefetch     how many batches a second thread prepares ahead; 0: none does. The batches are
                  the same. `dataset`, `collate_fn` and `transform` are then used in that thread.
 
@@ -39,6 +44,7 @@ class DataLoader:
         drop_last=False,
         collate_fn=None,
         transform=None,
+        lengths=None,
         prefetch=0,
     ):
         if isinstance(dataset, tuple):
@@ -55,6 +61,12 @@ class DataLoader:
         self.collate_fn = collate_fn
         self.transform = transform
         self.prefetch = _integer("prefetch", prefetch, 0)
+        self.lengths = None if lengths is None else np.asarray(lengths)
+        if lengths is not None and self.lengths.shape != (len(dataset),):
+            raise ValueError(
+                f"DataLoader: lengths must have shape ({len(dataset)},), one a sample, "
+                f"got {self.lengths.shape}"
+            )
         if seed is None and (shuffle or transform is not None):
             from ..random import next_seed
 
@@ -94,8 +106,20 @@ class DataLoader:
             self._epoch, self._batch, self._current = epoch + 1, 0, None
 
     def _order(self, epoch):
-        n = len(self.dataset)
-        return self._rng(epoch).permutation(n) if self.shuffle else np.arange(n)
+        n, rng = len(self.dataset), self._rng(epoch)
+        order = rng.permutation(n) if self.shuffle else np.arange(n)
+        if self.lengths is None:
+            return order
+        pool = _POOL * self.batch_size if self.shuffle else max(n, 1)
+        order = np.concatenate([
+            part[np.argsort(self.lengths[part], kind="stable")]
+            for part in np.split(order, range(pool, n, pool))
+        ])  # fmt: skip
+        if self.shuffle:  # whole batches; what is left over stays at the end
+            whole = n // self.batch_size
+            batches = order[: whole * self.batch_size].reshape(whole, self.batch_size)
+            order[: batches.size] = rng.permutation(batches).reshape(-1)
+        return order
 
     def _rng(self, *key):
         from numpy.random import PCG64, Generator, SeedSequence

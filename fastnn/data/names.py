@@ -66,14 +66,14 @@ def load_chinese_names(folder=None, *, given=False, every=10):
         folds = {name.strip(): fold for name, _, fold in reversed(rows)}  # the first one's remains
         held_out = np.array([folds[name] == "0" for name in names])
     else:
-        kinds = {_given(name): label for name, label in zip(names, labels, strict=True)}
+        kinds = {given_name(name): label for name, label in zip(names, labels, strict=True)}
         keys = sorted(kinds)
         tested = {keys[i] for i in stratified_split([kinds[key] for key in keys], every)[1]}
-        held_out = np.array([_given(name) in tested for name in names])
+        held_out = np.array([given_name(name) in tested for name in names])
     return _parts(names, labels, np.flatnonzero(~held_out), np.flatnonzero(held_out))
 
 
-def _given(name):
+def given_name(name):
     """Without the surname: one character, of four characters two."""
     return name[2 if len(name) == 4 else 1 :]
 

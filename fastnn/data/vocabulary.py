@@ -29,12 +29,15 @@ class Vocabulary:
             raise ValueError(f"Vocabulary: unknown {unknown!r} must be one of the symbols")
 
     @classmethod
-    def of(cls, text, *, min_count=1, special=(), unknown=None):
+    def of(cls, text, *, min_count=1, max_size=None, special=(), unknown=None):
         """The symbols that `text` (a string, or an iterable of strings) has at least `min_count`
-        times, sorted, after the `special` ones and `unknown`."""
+        times, sorted, after the `special` ones and `unknown`. With `max_size`, no more symbols in
+        all than that: the most frequent, ties in sorted order."""
         first = dict.fromkeys(chain(special, () if unknown is None else (unknown,)))
-        found = (s for s, n in Counter(text).items() if n >= min_count and s not in first)
-        return cls([*first, *sorted(found)], unknown)
+        found = [(-n, s) for s, n in Counter(text).items() if n >= min_count and s not in first]
+        if max_size is not None:
+            found = sorted(found)[: max(0, max_size - len(first))]
+        return cls([*first, *sorted(symbol for _, symbol in found)], unknown)
 
     def __len__(self):
         return len(self.symbols)

@@ -9,7 +9,8 @@ and state_dict keys are torchvision's.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
 `adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
-`rbm`, `dbn`, `autoencoder`; docs/lectures.md has a script for each.
+`rbm`, `dbn`, `autoencoder`; docs/lectures.md has a script for each. `decoding` is how any model of
+sequences writes: greedily, with beam search, or at random.
 """
 
 from . import alexnet as _alexnet
@@ -17,6 +18,7 @@ from . import (
     backpropagation,
     char_rnn,
     computation_graph,
+    decoding,
     hebb,
     lenet5,
     lenet5_1998,
@@ -82,9 +84,9 @@ __all__ = [
     "AlexNet", "Autoencoder", "CharRNN", "CifarResNet", "Defaults", "GoogLeNet",
     "GoogLeNetOutputs", "LeNet5", "LeNet5_1998",
     "Perceptron", "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation",
-    "computation_graph", "googlenet", "googlenet_loss", "hebb", "load_char_rnn", "mcculloch_pitts",
-    "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18", "resnet20",
-    "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101", "resnet110",
-    "resnet152", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16",
-    "vgg16_bn", "vgg19", "vgg19_bn", "write",
+    "computation_graph", "decoding", "googlenet", "googlenet_loss", "hebb", "load_char_rnn",
+    "mcculloch_pitts", "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18",
+    "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101",
+    "resnet110", "resnet152", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn",
+    "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "write",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from .. import checkpoint, functional, nn, random
 from ..autograd import no_grad
 from ..data import Vocabulary
 from ..training.evaluate import evaluation_mode
+from .decoding import draw
 from .recipe import adam, cosine
 from .text import TextRecipe
 
@@ -103,7 +104,7 @@ def write(model, vocabulary, prime="", length=200, *, temperature=1.0, rng=None)
     if not 0 <= temperature < float("inf"):
         raise ValueError(f"write: temperature must be a number >= 0, got {temperature}")
     numbers = vocabulary.encode(prime or ("\n" if "\n" in vocabulary else vocabulary.symbols[:1]))
-    never = None if vocabulary.unknown is None else vocabulary.number(vocabulary.unknown)
+    never = () if vocabulary.unknown is None else (vocabulary.number(vocabulary.unknown),)
     return _write(model, vocabulary.symbols, numbers, never, length, temperature, rng)
 
 
@@ -114,20 +115,9 @@ def _write(model, symbols, numbers, never, length, temperature, rng):
         for _ in range(length):
             with no_grad():  # not around the yield, where the caller's own code runs
                 logits, state = model(read, state)
-            number = _drawn(logits.data[-1, 0], never, temperature, rng)
+            (number,) = draw(logits.data[-1], temperature, rng, never).tolist()
             read = np.array([[number]])
             yield symbols[number]
-
-
-def _drawn(logits, never, temperature, rng):
-    """A number with probability softmax(logits / temperature), other than `never`."""
-    logits = logits.astype(np.float64)
-    if never is not None:
-        logits[never] = -np.inf
-    if temperature == 0:
-        return int(logits.argmax())
-    shares = np.exp((logits - logits.max()) / temperature).cumsum()
-    return int(shares.searchsorted(rng.random() * shares[-1], "right"))
 
 
 # ---- on disk ------------------------------------------------------------------------------------
