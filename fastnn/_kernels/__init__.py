@@ -16,7 +16,7 @@ MODULES = (
     "activation", "conv", "conv_columns", "conv_weight", "correlate", "correlate_planar",
     "cross_entropy", "dropout", "elementwise", "embedding", "gemm", "gemv", "grouped", "im2col",
     "layer_norm", "layout", "local_response_norm", "memory", "norm", "optim", "peak", "pool",
-    "recurrent", "reduce", "resample", "softmax", "threads", "tile", "window",
+    "recurrent", "reduce", "resample", "softmax", "threads", "tile", "window", "word2vec",
 )  # fmt: skip
 
 

@@ -104,6 +104,7 @@ from .softmax import (
     softmax_cross_entropy,
     softmax_cross_entropy_backward,
 )
+from .word2vec import word2vec
 
 __all__ = [
     "PackedMatrix", "adadelta_step", "adagrad_step",
@@ -127,4 +128,5 @@ __all__ = [
     "sigmoid_backward", "softmax", "softmax_backward", "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "softplus", "softplus_backward", "subtract", "sum", "sum_to", "tanh", "tanh_backward",
+    "word2vec",
 ]  # fmt: skip
