@@ -403,7 +403,12 @@ INPLACE = {
 }  # fmt: skip
 
 # The kernels with no entry of their own, and why.
-ELSEWHERE = {"PackedMatrix": "a class", "pack": "test_kernels_gemm.py"}
+ELSEWHERE = {
+    "PackedMatrix": "a class", "pack": "test_kernels_gemm.py",
+    **dict.fromkeys(
+        ("huffman_tree", "negative_sampling", "word2vec", "word_table"), "test_kernels_word2vec.py"
+    ),
+}  # fmt: skip
 
 
 def arguments(name, dtype, b=3, n=SMALL):
