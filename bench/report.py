@@ -110,6 +110,18 @@ SECTIONS = {
         },
         note="The whole batch at once; and one character, as when a text is sampled.",
     ),
+    "captioner": Section(
+        "Training step of a captioner with Adam", floor=1.5,
+        note="Four convolutions with batch normalisation, an LSTM over captions of 1 to 11 words of "
+        "1,800, linear layer and cross-entropy (bench/captioners.py). torch has packed sequences.",
+    ),
+    "text cnn": Section(
+        "Training step of a text CNN", floor=1.5,
+        note="Kim 2014: sentences of 21 words on average, padded to the longest, 21,000 vectors of "
+        "300, 3 x 100 filters (bench/text_cnn.py). fastnn multiplies only the words that are "
+        "there, and takes the gradients of the winning windows alone. torch has foreach=True for "
+        "Adadelta, fused=True for Adam.",
+    ),
     "ops": Section(
         "One recorded operation on arrays of 3 x 4", floor=1 / 1.5,
         note="The bar is at most 1.5 times torch's time: a ratio of 0.67x.",

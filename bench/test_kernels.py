@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import captioners
 import cases
 import cases_conv
 import cases_elementwise
@@ -15,6 +16,7 @@ import pytest
 import shapes
 import steps
 import taggers
+import text_cnn
 
 PLAIN = ["fastnn", "numpy", "torch"]
 IMAGES = ["fastnn", "numpy", "torch NCHW", "torch channels_last"]
@@ -250,6 +252,11 @@ def test_mlp_training_step(measure, impl):
     measure(impl, steps.mlp)
 
 
+@impls("fastnn", "torch", "torch, foreach/fused")
+def test_text_cnn_training_step(measure, impl):
+    measure(impl, text_cnn.training, "Adadelta")
+
+
 @impls("fastnn", "torch", "torch, fused Adam")
 @pytest.mark.parametrize("model", language_models.TRAINING[:1], ids=str)
 def test_language_model_training_step(measure, model, impl):
@@ -276,3 +283,8 @@ def test_language_model_with_peepholes(measure, impl):
 def test_language_model_answer(measure, answer, impl):
     model = language_models.TRAINING[0] if answer == "inference" else language_models.SAMPLED
     measure(impl, getattr(language_models, answer), model)
+
+
+@impls("fastnn", *captioners.TORCH)
+def test_captioner_training_step(measure, impl):
+    measure(impl, captioners.training)

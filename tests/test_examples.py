@@ -298,6 +298,16 @@ def test_seeds_repeat_and_differ(example):
     assert first == again != other
 
 
+@needs("brown")
+def test_word_language_models(example):
+    results = example("word_language_models")
+    ngrams = results["Kneser-Ney"]["test"]
+    assert ngrams < results["1-grams"]["test"]
+    for name in ("Bengio", "Elman", "LSTM"):
+        assert results[name]["test"] < results["1-grams"]["test"]
+        assert results[name]["mixture"] < min(ngrams, results[name]["test"])
+
+
 def test_universal_approximation(example):
     results = example("universal_approximation")
     assert results["lecture"] < 0.51
@@ -305,6 +315,14 @@ def test_universal_approximation(example):
         errors = results[name]
         assert errors[64] < errors[8] < errors[2]
     assert results["tanh"][64] < 0.1 * results["tanh"][2]
+
+
+@needs("rt-polarity")
+def test_text_cnn(example):
+    pytest.importorskip("sklearn")
+    results = example("text_cnn")
+    assert results["CNN-rand"] > 65  # of a small network, after two epochs; half are favourable
+    assert results["naive Bayes"] > 75 and results["logistic regression"] > 70
 
 
 @needs_mnist
