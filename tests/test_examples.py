@@ -335,3 +335,21 @@ def test_vanishing_gradients(example):
     for kind in ("batch norm", "residual"):
         assert results["sigmoid", kind]["ratio"] > 0.03
         assert results["sigmoid", kind]["accuracy"] > 2 * chance
+
+
+@needs("multi30k")
+def test_translation(example):
+    pytest.importorskip("sacrebleu")
+    results = example("translation")
+    for name in ("with attention", "without"):
+        assert results[f"{name} nats"] < results["unigram nats"] - 0.8
+        assert results[name] > 0.5
+    assert 5 < results["nearest"] < 30
+
+
+@needs("tang-poems")
+def test_next_line(example):
+    results = example("next_line")
+    for name in ("with attention", "without"):
+        assert results[name] < results["unigrams"] - 0.1
+    assert 0 < results["most similar line's shared"] < 0.1
