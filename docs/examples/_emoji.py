@@ -13,7 +13,7 @@ from fastnn.data import (
     random_warp,
     tokenize,
 )
-from fastnn.models.captioner import numbered
+from fastnn.models.captioner import WordSpotter, numbered, spotting_loss
 from fastnn.models.translation_task import sentence_vocabulary
 
 SIDED = re.compile(r"left|right|o.clock|thirty")  # in names that a mirror would make wrong
@@ -96,6 +96,17 @@ def learn(title, model, emoji, loss, *, epochs, batch_size=32, lr=2e-3):
         mean = np.mean(losses[-len(loader) :])
         print(f"{title}, epoch {epoch}: {mean:.3f}, {time.process_time() - began:.0f} s", flush=True)
     return losses
+
+
+def spotting_encoder(emoji, epochs):
+    """The encoder of a network that has learnt which words a drawing's name has; its state."""
+    model = WordSpotter(len(emoji.vocabulary))
+
+    def loss(model, pixels, before, lengths, after):
+        return spotting_loss(model(pixels), after)
+
+    learn("words spotted", model, emoji, loss, epochs=epochs)
+    return {name: value.copy() for name, value in model.encoder.state_dict().items()}
 
 
 def plain(words):
