@@ -231,6 +231,23 @@ def test_optimizers(example):
 
 
 @needs_mnist
+def test_moving_digits(example):
+    single, forward, both = example("moving_digits").values()
+    assert both["accuracy"] > forward["accuracy"] > single["accuracy"] > 0.2
+    gain = np.subtract(forward["by age"], single["by age"])
+    assert gain[-4:].mean() > gain[0] + 0.05  # it comes with what has been seen
+
+
+@needs("resume-ner-zh")
+def test_named_entities(example, capsys):
+    results = example("named_entities")["resume-ner-zh"]
+    baseline, plain, field = results.values()
+    assert field["f1"] > plain["f1"] + 0.03 > baseline["f1"] + 0.2
+    assert field["astray"] < plain["astray"] / 2
+    assert capsys.readouterr().out.count("|ORG]") > 3
+
+
+@needs_mnist
 def test_rbm(example):
     results = example("rbm")
     cd1, cd10, persistent = results["likelihood"].values()
@@ -281,6 +298,16 @@ def test_seeds_repeat_and_differ(example):
     assert first == again != other
 
 
+@needs("brown")
+def test_word_language_models(example):
+    results = example("word_language_models")
+    ngrams = results["Kneser-Ney"]["test"]
+    assert ngrams < results["1-grams"]["test"]
+    for name in ("Bengio", "Elman", "LSTM"):
+        assert results[name]["test"] < results["1-grams"]["test"]
+        assert results[name]["mixture"] < min(ngrams, results[name]["test"])
+
+
 def test_universal_approximation(example):
     results = example("universal_approximation")
     assert results["lecture"] < 0.51
@@ -288,6 +315,14 @@ def test_universal_approximation(example):
         errors = results[name]
         assert errors[64] < errors[8] < errors[2]
     assert results["tanh"][64] < 0.1 * results["tanh"][2]
+
+
+@needs("rt-polarity")
+def test_text_cnn(example):
+    pytest.importorskip("sklearn")
+    results = example("text_cnn")
+    assert results["CNN-rand"] > 65  # of a small network, after two epochs; half are favourable
+    assert results["naive Bayes"] > 75 and results["logistic regression"] > 70
 
 
 @needs_mnist
