@@ -4,6 +4,8 @@ import re
 import time
 
 import numpy as np
+from _example import ORANGE
+from matplotlib.colors import to_rgb
 
 from fastnn import nn, optim
 from fastnn.data import (
@@ -107,6 +109,14 @@ def spotting_encoder(emoji, epochs):
 
     learn("words spotted", model, emoji, loss, epochs=epochs)
     return {name: value.copy() for name, value in model.encoder.state_dict().items()}
+
+
+def lit(picture, weights):
+    """A picture (3, 48, 48) as (48, 48, 3), pale, and orange where weights (H, W) in [0, 1] are
+    large."""
+    share = 0.8 * np.kron(weights, np.ones((48 // len(weights),) * 2))[..., None]
+    pale = 1 - 0.5 * (1 - picture.transpose(1, 2, 0))
+    return pale * (1 - share) + share * np.array(to_rgb(ORANGE))
 
 
 def plain(words):

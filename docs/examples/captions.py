@@ -17,7 +17,7 @@ given the true picture it should be above that given another.
 import textwrap
 
 import numpy as np
-from _emoji import Emoji, learn, nearest, plain, spotting_encoder, standardized
+from _emoji import Emoji, learn, lit, nearest, plain, spotting_encoder, standardized
 from _example import GREEN, GREY, INK, RED, figure, options, save
 
 import fastnn
@@ -56,25 +56,24 @@ def sentence(words):
 
 
 def show(panel, pixels):
-    panel.imshow(pixels.transpose(1, 2, 0))
+    panel.imshow(pixels)
     panel.set(xticks=[], yticks=[])
     panel.spines[:].set_color(GREY)
 
 
 def draw_captions(panels, pixels, written, names):
     for panel, picture, words, name in zip(panels, pixels, written, names, strict=True):
-        show(panel, picture)
+        show(panel, picture.transpose(1, 2, 0))
         right = words == name
         panel.set_title(sentence(words), fontsize=6.5, color=GREEN if right else RED)
         panel.set_xlabel("" if right else sentence(name), fontsize=6.5, color=INK)
 
 
 def draw_attention(panels, picture, words, maps):
-    """The picture, brighter where the network looked before it wrote each word."""
-    show(panels[0], picture)
+    """The picture, and in orange where the network looked before it wrote each word."""
+    show(panels[0], picture.transpose(1, 2, 0))
     for panel, word, weights in zip(panels[1:], words, maps, strict=False):
-        bright = np.kron(weights / weights.max(), np.ones([48 // len(weights)] * 2))
-        show(panel, 1 - (1 - picture) * (0.15 + 0.85 * bright))
+        show(panel, lit(picture, weights / weights.max()))
         panel.set_title(word, fontsize=7, color=INK)
     for panel in panels[1 + len(words) :]:
         panel.set_axis_off()

@@ -12,7 +12,7 @@ which the training pictures resemble the drawing, and chance.
 """
 
 import numpy as np
-from _emoji import Emoji, learn, nearest, spotting_encoder, standardized
+from _emoji import Emoji, learn, lit, nearest, spotting_encoder, standardized
 from _example import BLUE, GREY, INK, ORANGE, RED, curves, figure, legend, options, save
 
 import fastnn
@@ -41,8 +41,7 @@ def draw_words(panels, picture, name, maps):
     panels[0].imshow(picture.transpose(1, 2, 0))
     for panel, word, products in zip(panels[1:], name, maps, strict=False):
         low, high = products.min(), products.max()
-        bright = np.kron((products - low) / max(high - low, 1e-9), np.ones((8, 8)))
-        panel.imshow((1 - (1 - picture) * (0.15 + 0.85 * bright)).transpose(1, 2, 0))
+        panel.imshow(lit(picture, (products - low) / max(high - low, 1e-9)))
         panel.set_title(word, fontsize=7, color=INK)
     for panel in panels:
         panel.set(xticks=[], yticks=[])
