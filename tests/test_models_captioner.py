@@ -1,5 +1,4 @@
-"""The captioner: its equations, what it learns, what it writes; and alignment of regions and words.
-"""
+"""The captioners: their equations, what they learn and write; alignment of regions and words."""
 
 import numpy as np
 import pytest
@@ -186,7 +185,7 @@ def test_the_encoder_s_map():
 
 
 def test_an_unknown_cell():
-    with pytest.raises(ValueError, match="Captioner: cell must be .*, got 'gru'"):
+    with pytest.raises(ValueError, match=r"Captioner: cell must be .*, got 'gru'"):
         Captioner(5, cell="gru")
 
 
@@ -199,9 +198,9 @@ def test_scores_are_sums_over_words_of_the_best_region():
     regions, words = rng.standard_normal((4, 5, 6)), rng.standard_normal((6, 6))
     expected = np.zeros((4, 3))
     for k in range(4):
-        for l, (start, length) in enumerate(zip((0, 2, 3), lengths, strict=True)):
+        for m, (start, length) in enumerate(zip((0, 2, 3), lengths, strict=True)):
             for t in range(start, start + length):
-                expected[k, l] += max(regions[k, i] @ words[t] for i in range(5))
+                expected[k, m] += max(regions[k, i] @ words[t] for i in range(5))
     np.testing.assert_allclose(scores(Tensor(regions), Tensor(words), lengths).data, expected)
 
 
@@ -209,10 +208,10 @@ def test_the_ranking_loss_wants_a_margin_both_ways():
     given = np.array([[3.0, 2.5, 0.0], [0.0, 1.0, 0.0], [2.2, 0.9, 2.0]])
     expected = 0
     for k in range(3):
-        for l in range(3):
-            if l != k:
-                expected += max(0, given[k, l] - given[k, k] + 1)
-                expected += max(0, given[l, k] - given[k, k] + 1)
+        for m in range(3):
+            if m != k:
+                expected += max(0, given[k, m] - given[k, k] + 1)
+                expected += max(0, given[m, k] - given[k, k] + 1)
     assert ranking_loss(Tensor(given)).item() == pytest.approx(expected / 3)
     assert ranking_loss(Tensor(np.eye(4) * 2)).item() == 0
 

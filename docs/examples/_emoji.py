@@ -96,7 +96,9 @@ def learn(title, model, emoji, loss, *, epochs, batch_size=32, lr=2e-3):
             rate.step()
             losses.append(float(value))
         mean = np.mean(losses[-len(loader) :])
-        print(f"{title}, epoch {epoch}: {mean:.3f}, {time.process_time() - began:.0f} s", flush=True)
+        print(
+            f"{title}, epoch {epoch}: {mean:.3f}, {time.process_time() - began:.0f} s", flush=True
+        )
     return losses
 
 

@@ -1,5 +1,5 @@
-"""Captions for pictures: a convolutional network looks, a recurrent one writes, after Vinyals et al.
-2015 ("Show and tell"), Karpathy and Fei-Fei 2015, and Xu et al. 2015 ("Show, attend and tell").
+"""Captions for pictures: a convolutional network looks, a recurrent one writes, after Vinyals et
+al. 2015 ("Show and tell"), Karpathy and Fei-Fei 2015, and Xu et al. 2015 ("Show, attend and tell").
 
 Emoji and their names, "woman farmer: medium skin tone". The networks train on Twitter's drawings
 and name Google's, which they never saw: the hand is another one, flags wave, and whoever looked to
@@ -98,11 +98,15 @@ def main(argv=None):
         results[form] = measure(title, written[form], names)
         true, shuffled = (log_likelihood(model, x, *numbers) for x in (test, test[other]))
         results[form] |= {"true": true.mean(), "shuffled": shuffled.mean()}
-        print(f"a name's log-likelihood given its picture {true.mean():.2f}, another "
-              f"{shuffled.mean():.2f}; larger given its own for {(true > shuffled).mean():.1%}")
+        print(
+            f"a name's log-likelihood given its picture {true.mean():.2f}, another "
+            f"{shuffled.mean():.2f}; larger given its own for {(true > shuffled).mean():.1%}"
+        )
 
     shown = np.random.default_rng(2).choice(len(names), 2 * COLUMNS, replace=False)
-    for title, words in zip(shown[:4], sample(model, emoji.vocabulary, test[shown[:4]]), strict=True):
+    for title, words in zip(
+        shown[:4], sample(model, emoji.vocabulary, test[shown[:4]]), strict=True
+    ):
         print(f"drawn for {sentence(names[title])!r}: {sentence(words)!r}")
     picture = figure(10, 8.6, "Names of Google's emoji by networks that saw Twitter's")
     above, below = picture.subfigures(2, 1, height_ratios=(1.15, 1))
