@@ -78,7 +78,7 @@ def test_numbers_of_sentences():
 def test_it_learns_to_say_what_it_sees(name):
     model = made(name, units=16)
     optimizer = optim.Adam(model.parameters(), lr=0.02)
-    for _ in range(60):
+    for _ in range(100):
         optimizer.zero_grad()
         loss = caption_loss(model(IMAGES, *NUMBERS[:2]), NUMBERS[2])
         loss.backward()
