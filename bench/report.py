@@ -112,8 +112,8 @@ SECTIONS = {
     ),
     "captioner": Section(
         "Training step of a captioner with Adam", floor=1.5,
-        note="Four convolutions with batch normalisation, an LSTM over captions of 1 to 11 words of "
-        "1,800, linear layer and cross-entropy (bench/captioners.py). torch has packed sequences.",
+        note="Four convolutions with batch normalisation, an LSTM over captions of 1 to 11 words "
+        "of 1,800, linear layer, cross-entropy (bench/captioners.py). torch has packed sequences.",
     ),
     "text cnn": Section(
         "Training step of a text CNN", floor=1.5,

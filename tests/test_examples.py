@@ -127,6 +127,17 @@ def test_batch_norm_mnist(example):
     assert results["with"]["travel"] < results["without"]["travel"] / 2
 
 
+@needs("emoji-captions")
+def test_captions(example):
+    """A taste of training: names are already likelier given their own pictures."""
+    pytest.importorskip("sacrebleu")
+    results = example("captions")
+    assert 0.1 < results["nearest"]["exact"] < 0.9
+    for form in ("rnn", "attention"):
+        assert results[form]["true"] > results[form]["shuffled"] + 0.05
+    assert set(results) == {"nearest", "lstm", "rnn", "attention"}
+
+
 def test_convolution_arithmetic(example, capsys):
     results = example("convolution_arithmetic")
     shapes = [shape for shape, _ in results["layers"]]
@@ -184,6 +195,15 @@ def test_dropout_mnist(example):
     for width in (64, 512):
         assert results[width, False]["train"] < results[width, True]["train"]
     assert results[512, True]["test"] < results[512, False]["test"]
+
+
+@needs("emoji-captions")
+def test_image_sentence_retrieval(example):
+    results = example("image_sentence_retrieval")
+    chance = results["chance"]["median rank"]
+    for name in ("36 regions and the whole", "the whole picture", "nearest picture"):
+        assert results[name]["median rank"] < 0.85 * chance
+        assert results[name]["R@1"] <= results[name]["R@5"] <= results[name]["R@10"]
 
 
 @needs_mnist

@@ -17,7 +17,9 @@ of sentences ready to train on.
 
 from . import alexnet as _alexnet
 from . import (
+    alignment,
     backpropagation,
+    captioner,
     char_rnn,
     computation_graph,
     decoding,
@@ -39,8 +41,10 @@ from . import googlenet as _googlenet
 from .acyclic import AcyclicNetwork
 from .adaline import Adaline
 from .alexnet import AlexNet, alexnet
+from .alignment import Alignment
 from .autoencoder import Autoencoder
 from .bengio import Bengio
+from .captioner import AttentionCaptioner, Captioner
 from .char_rnn import CharRNN, load_char_rnn, write
 from .dbn import DBN
 from .elman import Elman
@@ -92,9 +96,10 @@ TEXT_MODELS = char_rnn.MODELS
 
 __all__ = [
     "DBN", "FAMILIES", "MLP", "MODELS", "RBM", "TEXT_MODELS", "VGG", "AcyclicNetwork", "Adaline",
-    "AlexNet", "Autoencoder", "Bengio", "CharRNN", "CifarResNet", "Defaults", "Elman", "GoogLeNet",
-    "GoogLeNetOutputs", "KneserNey", "LeNet5", "LeNet5_1998", "Perceptron", "Preparation", "Recipe",
-    "ResNet", "Seq2Seq", "TextCNN", "alexnet", "backpropagation", "computation_graph", "decoding",
+    "AlexNet", "Alignment", "AttentionCaptioner", "Autoencoder", "Bengio", "Captioner", "CharRNN",
+    "CifarResNet", "Defaults", "Elman", "GoogLeNet", "GoogLeNetOutputs", "KneserNey", "LeNet5",
+    "LeNet5_1998", "Perceptron", "Preparation", "Recipe", "ResNet", "Seq2Seq", "TextCNN", "alexnet",
+    "alignment", "backpropagation", "captioner", "computation_graph", "decoding",
     "frame_classifier", "googlenet", "googlenet_loss", "hebb", "load_char_rnn", "mcculloch_pitts",
     "ner", "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18", "resnet20",
     "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101", "resnet110",
