@@ -253,9 +253,9 @@ def test_optimizers(example):
 @needs_mnist
 def test_moving_digits(example):
     single, forward, both = example("moving_digits").values()
-    assert both["accuracy"] > forward["accuracy"] > single["accuracy"] > 0.2
+    assert both["accuracy"] > single["accuracy"] + 0.02 > 0.3
     gain = np.subtract(forward["by age"], single["by age"])
-    assert gain[-4:].mean() > gain[0] + 0.05  # it comes with what has been seen
+    assert gain[-4:].mean() > max(0.02, gain[0] + 0.05)  # it comes with what has been seen
 
 
 @needs("resume-ner-zh")
