@@ -2,7 +2,7 @@
 of 2003, Elman's recurrent network and an LSTM; and mixtures of each network with the n-grams.
 
 Of every kind of text a tenth is for testing and a ninth of the rest validates, whole texts at a
-time. The vocabulary is the words that the training texts have five times or more; all others are
+time. The vocabulary is the words that the training texts have eight times or more; all others are
 one word, <unk>. Texts are read as one stream of words and marks, and perplexity is per word, <unk>
 included: all models predict the same words. On validation is chosen which epoch of a network to
 keep, how long the n-grams are, and a mixture's shares. Networks and n-grams err on different
@@ -33,7 +33,7 @@ def corpus(quick):
     """(Vocabulary, training, validation and test texts as numbers, one text after the other)."""
     texts, labels, _ = load_brown()
     if quick:
-        texts, labels = texts[::8], labels[::8]
+        texts, labels = texts[::10], labels[::10]
     rest, test = stratified_split(labels, 10)
     train, validation = (rest[part] for part in stratified_split(labels[rest], 9))
     marks = {"``": '"', "''": '"'}
@@ -41,7 +41,7 @@ def corpus(quick):
         [marks.get(word, word) for i in part for word in texts[i]]
         for part in (train, validation, test)
     ]
-    words = Vocabulary.of(streams[0], min_count=15 if quick else 5, unknown=UNKNOWN)
+    words = Vocabulary.of(streams[0], min_count=20 if quick else 8, unknown=UNKNOWN)
     return words, *map(words.encode, streams)
 
 
@@ -133,7 +133,7 @@ def draw(results, learnt, folder):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(7, 2), units=(256, 48))
+    arguments = options(__doc__, argv, epochs=(5, 2), units=(200, 48))
     words, *streams = corpus(arguments.quick)
     training, validation, test = streams
     unknown = (test == words.number(UNKNOWN)).mean()
@@ -165,7 +165,7 @@ def main(argv=None):
         started, model = time.perf_counter(), make()
         if name == "Bengio":
             data, checked = windows(training, CONTEXT), windows(validation, CONTEXT)
-            how, read = dict(batch_size=128, lr=1e-3), read_windows
+            how, read = dict(batch_size=256, lr=1e-3), read_windows
         else:
             data, checked = StreamLoader(training, 32, 24), StreamLoader(validation, 32, 24)
             how = dict(stateful=True, loss=next_character_loss, lr=3e-3)
