@@ -33,7 +33,7 @@ def corpus(quick):
     """(Vocabulary, training, validation and test texts as numbers, one text after the other)."""
     texts, labels, _ = load_brown()
     if quick:
-        texts, labels = texts[::10], labels[::10]
+        texts, labels = texts[::8], labels[::8]
     rest, test = stratified_split(labels, 10)
     train, validation = (rest[part] for part in stratified_split(labels[rest], 9))
     marks = {"``": '"', "''": '"'}
@@ -41,7 +41,7 @@ def corpus(quick):
         [marks.get(word, word) for i in part for word in texts[i]]
         for part in (train, validation, test)
     ]
-    words = Vocabulary.of(streams[0], min_count=20 if quick else 8, unknown=UNKNOWN)
+    words = Vocabulary.of(streams[0], min_count=15 if quick else 8, unknown=UNKNOWN)
     return words, *map(words.encode, streams)
 
 
@@ -165,7 +165,7 @@ def main(argv=None):
         started, model = time.perf_counter(), make()
         if name == "Bengio":
             data, checked = windows(training, CONTEXT), windows(validation, CONTEXT)
-            how, read = dict(batch_size=256, lr=1e-3), read_windows
+            how, read = dict(batch_size=128, lr=1e-3), read_windows
         else:
             data, checked = StreamLoader(training, 32, 24), StreamLoader(validation, 32, 24)
             how = dict(stateful=True, loss=next_character_loss, lr=3e-3)
