@@ -28,8 +28,8 @@ README = ROOT / "README.md"
 MEASURE = ROOT / "bench" / "measure.py"
 PICTURE = "performance-cost.png"
 SECTIONS = (
-    "gemm", "conv", "layers", "step", "networks", "inference", "language", "text_cnn",
-    "memory", "scaling", "ops", "peak", "import",
+    "gemm", "conv", "layers", "step", "networks", "inference", "language", "captioner",
+    "taggers", "text_cnn", "memory", "scaling", "ops", "peak", "import",
 )  # fmt: skip
 ONE_PROCESS = ("ops", "peak", "import")  # one thread by nature: measured with the first number only
 SECONDS, QUICK_SECONDS = 2.5, 0.2

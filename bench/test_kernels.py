@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import captioners
 import cases
 import cases_conv
 import cases_elementwise
@@ -14,6 +15,7 @@ import numpy_impl
 import pytest
 import shapes
 import steps
+import taggers
 import text_cnn
 
 PLAIN = ["fastnn", "numpy", "torch"]
@@ -266,6 +268,11 @@ def test_language_model_training_step_with_lengths(measure, impl):
     measure(impl, language_models.ragged, language_models.TRAINING[0])
 
 
+@impls("fastnn", "torch", "torch, fused Adam")
+def test_tagger_training_step(measure, impl):
+    measure(impl, taggers.training, taggers.TAGGERS[0])
+
+
 @impls("fastnn", "fastnn, no peepholes")
 def test_language_model_with_peepholes(measure, impl):
     measure(impl, language_models.peephole, language_models.TRAINING[0]._replace(peephole=True))
@@ -276,3 +283,8 @@ def test_language_model_with_peepholes(measure, impl):
 def test_language_model_answer(measure, answer, impl):
     model = language_models.TRAINING[0] if answer == "inference" else language_models.SAMPLED
     measure(impl, getattr(language_models, answer), model)
+
+
+@impls("fastnn", *captioners.TORCH)
+def test_captioner_training_step(measure, impl):
+    measure(impl, captioners.training)

@@ -231,6 +231,23 @@ def test_optimizers(example):
 
 
 @needs_mnist
+def test_moving_digits(example):
+    single, forward, both = example("moving_digits").values()
+    assert both["accuracy"] > forward["accuracy"] > single["accuracy"] > 0.2
+    gain = np.subtract(forward["by age"], single["by age"])
+    assert gain[-4:].mean() > gain[0] + 0.05  # it comes with what has been seen
+
+
+@needs("resume-ner-zh")
+def test_named_entities(example, capsys):
+    results = example("named_entities")["resume-ner-zh"]
+    baseline, plain, field = results.values()
+    assert field["f1"] > plain["f1"] + 0.03 > baseline["f1"] + 0.2
+    assert field["astray"] < plain["astray"] / 2
+    assert capsys.readouterr().out.count("|ORG]") > 3
+
+
+@needs_mnist
 def test_rbm(example):
     results = example("rbm")
     cd1, cd10, persistent = results["likelihood"].values()

@@ -6,7 +6,7 @@ import numpy as np
 from .._kernels import max_over_time as _max_over_time
 from .._kernels import memory
 from . import _checks
-from ._sequence import lengths_of
+from ._sequence import check_lengths
 from ._window import bias_of
 from .embedding import embedding
 from .linalg import gemm, pack
@@ -93,7 +93,7 @@ def _arguments(op, x, w, padding, lengths):
         raise ValueError(f"{op}: weight must have at least one tap, got {w.shape}")
     if length + 2 * padding >= 1 << 31:
         raise ValueError(f"{op}: a padded sequence must have fewer than 2^31 steps, got {length}")
-    lengths = np.full(n, length) if lengths is None else lengths_of(op, lengths, length, n)
+    lengths = np.full(n, length) if lengths is None else check_lengths(op, lengths, length, n)
     if n and lengths.min() + 2 * padding < taps:
         raise ValueError(
             f"{op}: the filters have {taps} taps, sequence {lengths.argmin()} with its padding "
