@@ -3,7 +3,8 @@
 * `load_digits` (embedded), `load_mnist`, `load_folder`: pairs (train, test) of `ArrayDataset`,
   images of shape (N, C, H, W) and int64 labels (N,).
 * `load_brown`, `load_creditcard`, `load_rt_polarity`: texts, payments and sentences found in
-  $FASTNN_DATA; `BagOfWords`.
+  $FASTNN_DATA; `BagOfWords`. `load_analogies`, `load_simlex999`, `load_wordsim353`: questions to
+  vectors of words.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
@@ -26,6 +27,7 @@ from .sequences import detokenize, pad_sequences, tokenize
 from .streams import StreamLoader
 from .text import Poem, read_poems, read_text, split_text
 from .vocabulary import Vocabulary
+from .wordvec_eval import load_analogies, load_simlex999, load_wordsim353
 
 __all__ = [
     "ArrayDataset",
@@ -36,12 +38,15 @@ __all__ = [
     "Vocabulary",
     "default_collate",
     "detokenize",
+    "load_analogies",
     "load_brown",
     "load_creditcard",
     "load_digits",
     "load_folder",
     "load_mnist",
     "load_rt_polarity",
+    "load_simlex999",
+    "load_wordsim353",
     "pad_sequences",
     "random_shift",
     "read_idx",

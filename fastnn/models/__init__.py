@@ -9,8 +9,8 @@ and state_dict keys are torchvision's.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
 `adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
-`rbm`, `dbn`, `autoencoder`; docs/lectures.md has a script for each. `decoding` is how any model of
-sequences writes: greedily, with beam search, or at random.
+`rbm`, `dbn`, `autoencoder`, `word2vec`; docs/lectures.md has a script for each. `decoding` is how
+any model of sequences writes: greedily, with beam search, or at random.
 """
 
 from . import alexnet as _alexnet
@@ -67,6 +67,7 @@ from .resnet_cifar import (
     resnet110,
 )
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
+from .word2vec import Word2Vec
 
 FAMILIES = {
     "LeNet-5": {**lenet5.MODELS, **lenet5_1998.MODELS},
@@ -83,7 +84,7 @@ __all__ = [
     "DBN", "FAMILIES", "MLP", "MODELS", "RBM", "TEXT_MODELS", "VGG", "AcyclicNetwork", "Adaline",
     "AlexNet", "Autoencoder", "CharRNN", "CifarResNet", "Defaults", "GoogLeNet",
     "GoogLeNetOutputs", "LeNet5", "LeNet5_1998",
-    "Perceptron", "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation",
+    "Perceptron", "Preparation", "Recipe", "ResNet", "Word2Vec", "alexnet", "backpropagation",
     "computation_graph", "decoding", "googlenet", "googlenet_loss", "hebb", "load_char_rnn",
     "mcculloch_pitts", "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18",
     "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101",
