@@ -96,20 +96,50 @@ def _recurrent_step_backward(kernel, draw, b, n, gates, states, **options):
     return (*first, x, w_ih, w_hh, kernel(*arguments, **options)[-1]), options
 
 
-def _attention(draw, b, n, heads=5):  # query, key, value
+def _dot_attention(draw, b, n, heads=5):  # query, key, value
     queries, keys = 20 + n // 300, 30 + n // 250
     shapes = (queries, 7), (keys, 7), (keys, 9)
     return [draw(b, heads, *shape) for shape in shapes]
 
 
-def _attention_backward(draw, b, n, heads=5, **options):
-    inputs = _attention(draw, b, n, heads)
+def _dot_attention_backward(draw, b, n, heads=5, **options):
+    inputs = _dot_attention(draw, b, n, heads)
     o, lse = kernels.scaled_dot_product_attention(*inputs, **options)
     return (draw(*o.shape), *inputs, o, lse), options
 
 
 def _attend_heads_backward(source, dy, **options):
     return (dy, [source], *kernels.attend_heads([source], **options)), options
+
+
+def _source(draw, b, n):  # keys and values
+    positions, batch = 5 + n // 20_000, b * (1 + n // 5000)
+    return draw(positions, batch, 19), draw(positions, batch, 23)
+
+
+def _attention(draw, b, n):
+    keys, values = _source(draw, b, n)
+    return draw(4, keys.shape[1], 19), keys, values, draw(19)
+
+
+def _attention_backward(draw, b, n):
+    arguments = _attention(draw, b, n)
+    context, weights = kernels.additive_attention(*arguments)
+    return draw(*context.shape), draw(*weights.shape), *arguments, weights
+
+
+def _attention_lstm(draw, b, n):
+    keys, values = _source(draw, b, n)
+    x, h, c, w_ih, w_hh, b_ih, b_hh = _recurrent(draw, b, n, 4, 2)
+    w_ch, w_query = draw(len(w_ih), 23) / 5, draw(19, w_hh.shape[1]) / 5
+    return x, h, c, keys, values, w_ih, w_ch, w_hh, b_ih, b_hh, w_query, draw(19)
+
+
+def _attention_lstm_backward(draw, b, n):
+    x, h, c, keys, values, *weights, b_ih, b_hh, w_query, v = _attention_lstm(draw, b, n)
+    results = kernels.attention_lstm(x, h, c, keys, values, *weights, b_ih, b_hh, w_query, v)
+    gradients = [draw(*a.shape) for a in results[:-1]]
+    return *gradients, x, keys, values, *weights, w_query, v, results[-1]
 
 
 def _rows(draw, b, n, columns=37):
@@ -244,17 +274,22 @@ TABLE = {
     "gru_step_backward": lambda d, b, n: _recurrent_step_backward(
         kernels.gru_step, d, b, n, 3, 1),
     "scaled_dot_product_attention": lambda d, b, n: (
-        _attention(d, b, n), {"mask": d(b, 1, 1, 30 + n // 250) > 0, "dropout": 0.1, "seed": 7}),
+        _dot_attention(d, b, n),
+        {"mask": d(b, 1, 1, 30 + n // 250) > 0, "dropout": 0.1, "seed": 7}),
     "scaled_dot_product_attention causal": lambda d, b, n: (
-        _attention(d, b, n), {"causal": True, "lengths": d.ints(30, b)}),
-    "scaled_dot_product_attention_backward": lambda d, b, n: _attention_backward(
+        _dot_attention(d, b, n), {"causal": True, "lengths": d.ints(30, b)}),
+    "scaled_dot_product_attention_backward": lambda d, b, n: _dot_attention_backward(
         d, b, n, mask=d(5, 20 + n // 300, 30 + n // 250), scale=0.3, dropout=0.1, seed=7),
-    "scaled_dot_product_attention_backward few": lambda d, b, n: _attention_backward(
+    "scaled_dot_product_attention_backward few": lambda d, b, n: _dot_attention_backward(
         d, min(b, 1), n, heads=1, lengths=d.ints(30, min(b, 1))),
     "attend_heads": lambda d, b, n: (
         ([d(7 + n // 1000, b, 12), d(9 + n // 1000, b, 24)],), {"heads": 2}),
     "attend_heads_backward": lambda d, b, n: _attend_heads_backward(
         d(b, 13 + n // 500, 36), d(b, 13 + n // 500, 12), heads=3, batch_first=True, causal=True),
+    "additive_attention": lambda d, b, n: (_attention(d, b, n), {}),
+    "additive_attention_backward": lambda d, b, n: (_attention_backward(d, b, n), {}),
+    "attention_lstm": lambda d, b, n: (_attention_lstm(d, b, n), {}),
+    "attention_lstm_backward": lambda d, b, n: (_attention_lstm_backward(d, b, n), {}),
     "relu": _elementwise(1),
     "relu_backward": _elementwise(2),
     "sigmoid": _elementwise(1),

@@ -13,10 +13,11 @@ from importlib import import_module
 from . import cpu
 
 MODULES = (
-    "activation", "attention", "conv", "conv_columns", "conv_weight", "correlate", "correlate_planar",
-    "cross_entropy", "dropout", "elementwise", "embedding", "gemm", "gemv", "grouped", "im2col",
-    "layer_norm", "layout", "local_response_norm", "memory", "norm", "optim", "peak", "pool",
-    "recurrent", "reduce", "resample", "softmax", "threads", "tile", "window",
+    "activation", "additive_attention", "attention", "conv", "conv_columns", "conv_weight",
+    "correlate", "correlate_planar", "cross_entropy", "dropout", "elementwise", "embedding",
+    "gemm", "gemv", "grouped", "im2col", "layer_norm", "layout", "local_response_norm", "memory",
+    "norm", "optim", "peak", "pool", "recurrent", "reduce", "resample", "softmax", "threads",
+    "tile", "window",
 )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ cdef extern from "openmp.h" nogil:
     int omp_get_thread_num()
 
 cdef enum:
-    ITEM_BYTES = 393216       # of x and y in one item: a share of the second-level cache
+    ITEM_BYTES = 393216       # of x, and a panel of y, in one item: a share of the second-level cache
     LEAST_PIXELS = 8 * TILE_ROWS  # of a strip that is one only to share work
     GROUP_PIXELS = 32 * TILE_ROWS  # of small images, so that those which see the same taps fill tiles
     TOGETHER = 4              # panels of weights packed at a time
@@ -279,7 +279,7 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
     cdef size_t itemsize = 4 if single else 8
     cdef Plan s
     cdef Py_ssize_t taps = h.taps * w.taps, row_bytes, rows, item, items, slice_items
-    cdef Py_ssize_t least, most, panels, columns
+    cdef Py_ssize_t least, shares, panels, columns
     cdef Block packed, tables
     cdef double work = <double>N * h.y_size * w.y_size * inner * outer * taps
     cdef int nt = threads_for(work)
@@ -288,19 +288,20 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
 
     s.weights, s.w_inner, s.w_outer = weights, w_inner, w_outer
 
-    row_bytes = (h.step * w.x_size * inner + w.y_size * outer) * itemsize
+    panels = ceil_div(outer, wide_panel(itemsize))
+    row_bytes = (h.step * w.x_size * inner + w.y_size * wide_panel(itemsize)) * itemsize
     rows = max(1, <Py_ssize_t>(ITEM_BYTES // row_bytes))
     least = max(1, min(LEAST_ITEMS, <Py_ssize_t>(work / LEAST_WORK)))
-    # Strips that are too low would have low tiles; then items share out the outputs.
-    most = max(1, h.y_size * w.y_size // LEAST_PIXELS)
+    # Items share out the outputs; where those are too few, low strips, but not so low that their
+    # tiles were.
+    shares = min(max(1, h.y_size * w.y_size // LEAST_PIXELS), ceil_div(least, N * panels))
     if rows >= h.y_size:
         s.group = max(min(rows // h.y_size, ceil_div(N, least)),
                       min(N, ceil_div(GROUP_PIXELS, h.y_size * w.y_size)))
-        s.strips = min(min(h.y_size, most), ceil_div(least, N))
+        s.strips = min(h.y_size, shares)
     else:
         s.group = 1
-        s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), min(most, ceil_div(least, N))))
-    panels = ceil_div(outer, wide_panel(itemsize))
+        s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), shares))
     items = ceil_div(N, s.group) * s.strips
     s.chunks = min(panels, ceil_div(least, items))
     s.at_once = items == 1

@@ -3,7 +3,7 @@
 * `load_digits` (embedded), `load_mnist`, `load_folder`: pairs (train, test) of `ArrayDataset`,
   images of shape (N, C, H, W) and int64 labels (N,).
 * `load_brown`, `load_creditcard`, `load_rt_polarity`: texts, payments and sentences found in
-  $FASTNN_DATA; `BagOfWords`.
+  $FASTNN_DATA; `BagOfWords`. `load_multi30k`, `load_tatoeba_cmn`: sentences and their translations.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`.
 * `read_text`, `split_text`, `read_poems`; `Vocabulary`: symbols and their numbers; `StreamLoader`:
@@ -21,9 +21,11 @@ from .idx import read_idx
 from .images import random_shift, read_image, resize_images
 from .loader import DataLoader, default_collate
 from .mnist import load_mnist
+from .multi30k import load_multi30k
 from .rt_polarity import load_rt_polarity
 from .sequences import detokenize, pad_sequences, tokenize
 from .streams import StreamLoader
+from .tatoeba import load_tatoeba_cmn
 from .text import Poem, read_poems, read_text, split_text
 from .vocabulary import Vocabulary
 
@@ -41,7 +43,9 @@ __all__ = [
     "load_digits",
     "load_folder",
     "load_mnist",
+    "load_multi30k",
     "load_rt_polarity",
+    "load_tatoeba_cmn",
     "pad_sequences",
     "random_shift",
     "read_idx",

@@ -34,6 +34,12 @@ from .adaptive_pool import (
     adaptive_max_pool2d,
     adaptive_max_pool2d_backward,
 )
+from .additive_attention import (
+    additive_attention,
+    additive_attention_backward,
+    attention_lstm,
+    attention_lstm_backward,
+)
 from .attention import (
     attend_heads,
     attend_heads_backward,
@@ -116,8 +122,9 @@ __all__ = [
     "PackedMatrix", "adadelta_step", "adagrad_step", "adam_step", "adaptive_avg_pool1d",
     "adaptive_avg_pool1d_backward", "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
     "adaptive_max_pool1d", "adaptive_max_pool1d_backward", "adaptive_max_pool2d",
-    "adaptive_max_pool2d_backward", "add", "attend_heads", "attend_heads_backward", "avg_pool1d",
-    "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
+    "adaptive_max_pool2d_backward", "add", "additive_attention", "additive_attention_backward",
+    "attend_heads", "attend_heads_backward", "attention_lstm", "attention_lstm_backward",
+    "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
     "batch_norm_backward", "bernoulli", "col2im", "conv1d", "conv1d_backward", "conv2d",
     "conv2d_backward", "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
     "conv_transpose2d_backward", "divide", "dropout", "dropout_backward", "dropout_channels",

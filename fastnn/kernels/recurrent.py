@@ -196,9 +196,7 @@ def lstm_step_backward(
 # ---- gru ----------------------------------------------------------------------------------------
 
 
-def gru(
-    x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, reset_after=True, lengths=None, reverse=False
-):
+def gru(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, reset_after=True, lengths=None, reverse=False):
     """r, z = sigmoid(w_ih x[t] + b_ih + w_hh h[t-1] + b_hh),
     n = tanh(w_in x[t] + b_in + r (w_hn h[t-1] + b_hn)), or, with reset_after=False,
     n = tanh(w_in x[t] + b_in + w_hn (r h[t-1]) + b_hn),
@@ -291,11 +289,11 @@ def _forward(cell, order, gates, h, c, w_hh, b_q=None, peephole=None):
     two = 2 * w_hh.shape[1]
     before = cell == _kernel.GRU_BEFORE
     sums = _gemm.gemm(h[: order.batch], (w_hh[:two] if before else w_hh).T, None, None, None)
-    _kernel.forward_step(cell, begin, sums, gates, h, c, b_q, peephole, 0)
+    _kernel.forward_step(cell, begin, 0, sums, gates, h, c, b_q, peephole, 0)
     if before:
         reset = gates[:, 3 * w_hh.shape[1] :]
         sums = _gemm.gemm(reset, w_hh[two:].T, None, None, None)
-        _kernel.forward_step(cell, begin, sums, gates, h, c, b_q, peephole, 1)
+        _kernel.forward_step(cell, begin, 0, sums, gates, h, c, b_q, peephole, 1)
 
 
 def _backward(cell, order, dy, dh, dc, gates, h, c, w_hh, peephole, dgates):
@@ -305,11 +303,11 @@ def _backward(cell, order, dy, dh, dc, gates, h, c, w_hh, peephole, dgates):
         _kernel.backward(cell, begin, dy, dh, dc, gates, h, c, w_hh, peephole, dgates)
         return
     units = w_hh.shape[1]
-    _kernel.backward_step(cell, begin, None, dy, dh, dc, gates, h, c, peephole, dgates, 0)
+    _kernel.backward_step(cell, begin, 0, None, dy, dh, dc, gates, h, c, peephole, dgates, 0)
     if cell == _kernel.GRU_BEFORE:
         of_n = dgates[:, 2 * units : 3 * units]
         sums = _gemm.gemm(of_n, w_hh[2 * units :], None, None, None)
-        _kernel.backward_step(cell, begin, sums, dy, dh, dc, gates, h, c, peephole, dgates, 1)
+        _kernel.backward_step(cell, begin, 0, sums, dy, dh, dc, gates, h, c, peephole, dgates, 1)
     elif cell == _kernel.GRU:
         dh += _gemm.gemm(dgates[:, 3 * units :], w_hh[2 * units :], None, None, None)
     else:

@@ -10,7 +10,8 @@ and state_dict keys are torchvision's.
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
 `adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
 `rbm`, `dbn`, `autoencoder`; docs/lectures.md has a script for each. `decoding` is how any model of
-sequences writes: greedily, with beam search, or at random.
+sequences writes: greedily, with beam search, or at random; `translation_task` makes pairs of
+sentences ready to train on, and `seq2seq` translates.
 """
 
 from . import alexnet as _alexnet
@@ -25,6 +26,8 @@ from . import (
     mcculloch_pitts,
     resnet,
     resnet_cifar,
+    seq2seq,
+    translation_task,
     universal,
     vanishing,
     vgg,
@@ -66,6 +69,7 @@ from .resnet_cifar import (
     resnet56,
     resnet110,
 )
+from .seq2seq import Seq2Seq
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
 FAMILIES = {
@@ -81,12 +85,11 @@ TEXT_MODELS = char_rnn.MODELS
 
 __all__ = [
     "DBN", "FAMILIES", "MLP", "MODELS", "RBM", "TEXT_MODELS", "VGG", "AcyclicNetwork", "Adaline",
-    "AlexNet", "Autoencoder", "CharRNN", "CifarResNet", "Defaults", "GoogLeNet",
-    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998",
-    "Perceptron", "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation",
-    "computation_graph", "decoding", "googlenet", "googlenet_loss", "hebb", "load_char_rnn",
-    "mcculloch_pitts", "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18",
-    "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101",
-    "resnet110", "resnet152", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn",
-    "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "write",
+    "AlexNet", "Autoencoder", "CharRNN", "CifarResNet", "Defaults", "GoogLeNet", "GoogLeNetOutputs",
+    "LeNet5", "LeNet5_1998", "Perceptron", "Preparation", "Recipe", "ResNet", "Seq2Seq", "alexnet",
+    "backpropagation", "computation_graph", "decoding", "googlenet", "googlenet_loss", "hebb",
+    "load_char_rnn", "mcculloch_pitts", "plain18", "plain20", "plain32", "plain34", "plain44",
+    "plain56", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56",
+    "resnet101", "resnet110", "resnet152", "seq2seq", "translation_task", "universal", "vanishing",
+    "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "write",
 ]  # fmt: skip
