@@ -1,6 +1,6 @@
 """Translation by a Transformer: English captions into German (multi30k), word by word.
 
-Data, vocabularies, training and scores are those of translation.py, whose models read and write with
+Data, vocabularies, training and scores are those of translation.py, whose models read and write by
 LSTMs; here every word looks at all words, and nothing is recurrent. Beside the Transformer stands
 the translation of the most similar training sentence.
 """
