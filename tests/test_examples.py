@@ -309,6 +309,23 @@ def test_scikit_learn(example):
     assert hidden[0] > pixels[0] and hidden[-1] > 0.95
 
 
+@needs("tinyshakespeare")
+def test_gpt(example):
+    results = example("gpt")
+    assert results["nats"] < results["grams"][2]
+    early, late = results["by_place"][0], results["by_place"][16:].mean()
+    assert late < early - 0.3
+    assert len(results["sample"]) == 100
+
+
+@needs("multi30k")
+def test_transformer_translation(example):
+    pytest.importorskip("sacrebleu")
+    results = example("transformer_translation")
+    assert results["nats"] < results["unigram nats"] - 1
+    assert results["Transformer"] > 3
+
+
 @needs_mnist
 def test_seeds_repeat_and_differ(example):
     first, again, other = (
