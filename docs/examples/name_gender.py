@@ -83,7 +83,7 @@ def draw_beliefs(panel, beliefs):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(20, 2))
+    arguments = options(__doc__, argv, epochs=(25, 2))
     results, beliefs = {}, {}
     for language in LANGUAGES:
         results[language], beliefs[language] = compare(language, arguments.epochs, arguments.seed)

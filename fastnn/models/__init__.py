@@ -9,7 +9,8 @@ and state_dict keys are torchvision's.
 
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
 `adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
-`rbm`, `dbn`, `autoencoder`; docs/lectures.md has a script for each. `decoding` is how any model of
+`rbm`, `dbn`, `autoencoder`; those of sequences are `sequence_classifier`, `series` and
+`handwriting`; docs/lectures.md has a script for each. `decoding` is how any model of
 sequences writes: greedily, with beam search, or at random.
 """
 
@@ -19,6 +20,7 @@ from . import (
     char_rnn,
     computation_graph,
     decoding,
+    handwriting,
     hebb,
     lenet5,
     lenet5_1998,
@@ -37,6 +39,7 @@ from .autoencoder import Autoencoder
 from .char_rnn import CharRNN, load_char_rnn, write
 from .dbn import DBN
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet, googlenet_loss
+from .handwriting import Handwriting
 from .lenet5 import LeNet5
 from .lenet5_1998 import LeNet5_1998
 from .mlp import MLP
@@ -66,6 +69,8 @@ from .resnet_cifar import (
     resnet56,
     resnet110,
 )
+from .sequence_classifier import SequenceClassifier
+from .series import SeriesPredictor, VectorAutoregression
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
 FAMILIES = {
@@ -80,13 +85,14 @@ MODELS = {name: entry for family in FAMILIES.values() for name, entry in family.
 TEXT_MODELS = char_rnn.MODELS
 
 __all__ = [
-    "DBN", "FAMILIES", "MLP", "MODELS", "RBM", "TEXT_MODELS", "VGG", "AcyclicNetwork", "Adaline",
-    "AlexNet", "Autoencoder", "CharRNN", "CifarResNet", "Defaults", "GoogLeNet",
-    "GoogLeNetOutputs", "LeNet5", "LeNet5_1998",
-    "Perceptron", "Preparation", "Recipe", "ResNet", "alexnet", "backpropagation",
-    "computation_graph", "decoding", "googlenet", "googlenet_loss", "hebb", "load_char_rnn",
-    "mcculloch_pitts", "plain18", "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18",
-    "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101",
-    "resnet110", "resnet152", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn",
-    "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "write",
+    "DBN", "FAMILIES", "MLP", "MODELS", "RBM", "TEXT_MODELS", "VGG", "AcyclicNetwork",
+    "Adaline", "AlexNet", "Autoencoder", "CharRNN", "CifarResNet", "Defaults", "GoogLeNet",
+    "GoogLeNetOutputs", "Handwriting", "LeNet5", "LeNet5_1998", "Perceptron", "Preparation",
+    "Recipe", "ResNet", "SequenceClassifier", "SeriesPredictor", "VectorAutoregression",
+    "alexnet", "backpropagation", "computation_graph", "decoding", "googlenet",
+    "googlenet_loss", "handwriting", "hebb", "load_char_rnn", "mcculloch_pitts", "plain18",
+    "plain20", "plain32", "plain34", "plain44", "plain56", "resnet101", "resnet110",
+    "resnet152", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50",
+    "resnet56", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16",
+    "vgg16_bn", "vgg19", "vgg19_bn", "write",
 ]  # fmt: skip
