@@ -91,8 +91,8 @@ __all__ = [
     "Recipe", "ResNet", "SequenceClassifier", "SeriesPredictor", "VectorAutoregression",
     "alexnet", "backpropagation", "computation_graph", "decoding", "googlenet",
     "googlenet_loss", "handwriting", "hebb", "load_char_rnn", "mcculloch_pitts", "plain18",
-    "plain20", "plain32", "plain34", "plain44", "plain56", "resnet101", "resnet110",
-    "resnet152", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50",
-    "resnet56", "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16",
-    "vgg16_bn", "vgg19", "vgg19_bn", "write",
+    "plain20", "plain32", "plain34", "plain44", "plain56", "resnet18", "resnet20", "resnet32",
+    "resnet34", "resnet44", "resnet50", "resnet56", "resnet101", "resnet110", "resnet152",
+    "universal", "vanishing", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn",
+    "vgg19", "vgg19_bn", "write",
 ]  # fmt: skip
