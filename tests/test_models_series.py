@@ -61,6 +61,8 @@ def test_the_shortcut_is_where_training_begins(cell):
     found = predict(model, past)
     assert found.shape == (len(past), 3, 1)
     np.testing.assert_allclose(found, regression.predict(past), rtol=1e-4, atol=1e-4)
+    assert {"slope", "offset"} <= set(model.state_dict())
+    assert not {"slope", "offset"} & {name for name, _ in model.named_parameters()}
     with pytest.raises(ValueError, match=r"takes 2 features to \(3, 1\), expected 2 to \(2, 1\)"):
         SeriesPredictor(2, 1, 2, shortcut=regression)
 

@@ -83,7 +83,7 @@ def draw_beliefs(panel, beliefs):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(25, 2), networks=(len(NETWORKS), 1))
+    arguments = options(__doc__, argv, epochs=(20, 2), networks=(len(NETWORKS), 1))
     networks = list(NETWORKS)[: arguments.networks]
     results, beliefs = {}, {}
     for language in LANGUAGES:

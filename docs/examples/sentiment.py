@@ -13,6 +13,7 @@ from _example import BLUE, GREY, INK, RED, curves, figure, options, save
 from _sequences import bars, loader, majority, ngram_regression, train
 
 import fastnn
+from fastnn import nn
 from fastnn.data import Vocabulary, load_rt_polarity
 from fastnn.models.sequence_classifier import SequenceClassifier
 
@@ -41,7 +42,7 @@ def draw_beliefs(panel, sentences, beliefs):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(8, 4), sentences=(9_595, 2_400),
+    arguments = options(__doc__, argv, epochs=(6, 4), sentences=(9_595, 2_400),
                         networks=(len(NETWORKS), 1))  # fmt: skip
     (sentences, labels), (held_out, answers) = load_rt_polarity()
     every = -(-len(sentences) // arguments.sentences)

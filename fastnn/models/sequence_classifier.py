@@ -44,7 +44,6 @@ class SequenceClassifier(nn.Module):
             )
         self.summary = summary
         self.embedding = nn.Embedding(symbols, embedding)
-        nn.init.normal_(self.embedding.weight, 0.0, 0.1)  # rare symbols say little until learnt
         self.rnn = CELLS[cell](
             embedding, units, layers, dropout=dropout if layers > 1 else 0.0,
             bidirectional=bidirectional,
