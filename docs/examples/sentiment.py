@@ -68,6 +68,7 @@ def main(argv=None):
         model = SequenceClassifier(
             len(words), 2, units=96, embedding=96, dropout=0.5, **NETWORKS[name]
         )
+        nn.init.normal_(model.embedding.weight, 0.0, 0.1)  # rare words say little until learnt
         results[name] = train(
             model, batches, test, epochs=arguments.epochs, lr=1.5e-3, weight_decay=0.1
         )

@@ -106,7 +106,7 @@ class SeriesPredictor(nn.Module):
         self.register_buffer("slope", None)
         self.register_buffer("offset", None)
         if shortcut is not None:
-            *shape, steps, inputs = shortcut.coefficients.shape
+            *shape, _, inputs = shortcut.coefficients.shape
             if (*shape, inputs) != (*self.shape, features):
                 raise ValueError(
                     f"SeriesPredictor: the shortcut takes {inputs} features to {tuple(shape)}, "
