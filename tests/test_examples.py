@@ -301,6 +301,32 @@ def test_gradients_through_time(example):
     assert vanishes[-1] < plain[-1] < 1e-6 < 1e-4 < biased[-1]
 
 
+@needs_mnist
+def test_handwriting(example):
+    results = example("handwriting")
+    assert results["LSTM"] > results["mixture"] + 0.2 > results["one Gaussian"] + 1.5
+    assert results["true strokes"] > 0.8
+
+
+@needs("names-gender")
+@needs("names-gender-zh")
+def test_name_gender(example):
+    pytest.importorskip("sklearn")
+    results = example("name_gender")
+    for language in ("English", "Chinese"):
+        accuracy = results[language]
+        assert accuracy["LSTM"] > accuracy["majority"] + 0.1
+        assert accuracy["n-grams"] > accuracy["majority"] + 0.2
+
+
+@needs("timeseries")
+def test_pm25(example):
+    results = example("pm25")
+    after = dict(zip((1, 3, 6, 12, 24), zip(*results.values(), strict=True), strict=True))
+    for persistence, regression, _, network in (after[6], after[12], after[24]):
+        assert regression < 0.97 * persistence and network < 0.95 * persistence
+
+
 def test_scikit_learn(example):
     pytest.importorskip("sklearn")
     results = example("scikit_learn")
@@ -324,6 +350,20 @@ def test_transformer_translation(example):
     results = example("transformer_translation")
     assert results["nats"] < results["unigram nats"] - 1
     assert results["Transformer"] > 3
+@needs("rt-polarity")
+def test_sentiment(example):
+    pytest.importorskip("sklearn")
+    results = example("sentiment")
+    assert 0.49 < results["majority"] < 0.51
+    assert results["LSTM, max"] > 0.57 and results["words"] > 0.65
+
+
+@needs("hurdat2")
+def test_storm_tracks(example):
+    results = example("storm_tracks")
+    for name in ("vector autoregression", "LSTM", "LSTM on autoregression"):
+        six, twelve, _, day = results[name] / results["persistence"]
+        assert twelve < 0.93 and day < 0.9 and six < 1
 
 
 @needs_mnist
