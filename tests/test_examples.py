@@ -231,6 +231,23 @@ def test_optimizers(example):
 
 
 @needs_mnist
+def test_moving_digits(example):
+    single, forward, both = example("moving_digits").values()
+    assert both["accuracy"] > forward["accuracy"] > single["accuracy"] > 0.2
+    gain = np.subtract(forward["by age"], single["by age"])
+    assert gain[-4:].mean() > gain[0] + 0.05  # it comes with what has been seen
+
+
+@needs("resume-ner-zh")
+def test_named_entities(example, capsys):
+    results = example("named_entities")["resume-ner-zh"]
+    baseline, plain, field = results.values()
+    assert field["f1"] > plain["f1"] + 0.03 > baseline["f1"] + 0.2
+    assert field["astray"] < plain["astray"] / 2
+    assert capsys.readouterr().out.count("|ORG]") > 3
+
+
+@needs_mnist
 def test_rbm(example):
     results = example("rbm")
     cd1, cd10, persistent = results["likelihood"].values()
@@ -281,6 +298,16 @@ def test_seeds_repeat_and_differ(example):
     assert first == again != other
 
 
+@needs("brown")
+def test_word_language_models(example):
+    results = example("word_language_models")
+    ngrams = results["Kneser-Ney"]["test"]
+    assert ngrams < results["1-grams"]["test"]
+    for name in ("Bengio", "Elman", "LSTM"):
+        assert results[name]["test"] < results["1-grams"]["test"]
+        assert results[name]["mixture"] < min(ngrams, results[name]["test"])
+
+
 def test_universal_approximation(example):
     results = example("universal_approximation")
     assert results["lecture"] < 0.51
@@ -288,6 +315,14 @@ def test_universal_approximation(example):
         errors = results[name]
         assert errors[64] < errors[8] < errors[2]
     assert results["tanh"][64] < 0.1 * results["tanh"][2]
+
+
+@needs("rt-polarity")
+def test_text_cnn(example):
+    pytest.importorskip("sklearn")
+    results = example("text_cnn")
+    assert results["CNN-rand"] > 65  # of a small network, after two epochs; half are favourable
+    assert results["naive Bayes"] > 75 and results["logistic regression"] > 70
 
 
 @needs_mnist
@@ -300,3 +335,32 @@ def test_vanishing_gradients(example):
     for kind in ("batch norm", "residual"):
         assert results["sigmoid", kind]["ratio"] > 0.03
         assert results["sigmoid", kind]["accuracy"] > 2 * chance
+
+
+@needs("multi30k")
+def test_translation(example):
+    pytest.importorskip("sacrebleu")
+    results = example("translation")
+    for name in ("with attention", "without"):
+        assert results[f"{name} nats"] < results["unigram nats"] - 0.8
+        assert results[name] > 0.5
+    assert 5 < results["nearest"] < 30
+
+
+@needs("tang-poems")
+def test_next_line(example):
+    results = example("next_line")
+    for name in ("with attention", "without"):
+        assert results[name] < results["unigrams"] - 0.1
+    assert 0 < results["most similar line's shared"] < 0.1
+
+
+@needs("brown")
+@needs("wordvec-eval")
+def test_word2vec(example):
+    results = example("word2vec")
+    for name in ("skip-gram, negative", "CBOW, negative"):
+        assert results[name]["WordSim-353"] > 0.13  # 274 pairs: by chance 0 +- 0.06
+        assert results[name]["right"] > 0.01 * results[name]["asked"]  # by chance one in 13,974
+    assert results["losses"][-1] < 0.95 * results["losses"][0]
+    assert results["cost"]["softmax"] > results["cost"]["negative"]

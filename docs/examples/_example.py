@@ -15,8 +15,9 @@ INK, GREY, BLUE, RED, ORANGE, GREEN = (
 )  # fmt: skip
 
 
-def options(doc, argv, **numbers):
-    """--quick, --seed, --out, and --NAME for each of `numbers`: name=(full value, quick value).
+def options(doc, argv, choices=None, **numbers):
+    """--quick, --seed, --out, --NAME for each of `numbers`: name=(full value, quick value), and for
+    each of `choices`, {name: (default, others)}.
 
     Seeds fastnn and makes the folder. `doc` is the script's docstring.
     """
@@ -28,6 +29,8 @@ def options(doc, argv, **numbers):
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
     for name, (full, quick) in numbers.items():
         parser.add_argument(f"--{name}", type=int, help=f"{full:,}; with --quick {quick:,}")
+    for name, values in (choices or {}).items():
+        parser.add_argument(f"--{name}", choices=values, default=values[0])
     arguments = parser.parse_args(argv)
     for name, (full, quick) in numbers.items():
         if getattr(arguments, name) is None:

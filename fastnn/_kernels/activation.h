@@ -2,6 +2,7 @@
 #ifndef FASTNN_ACTIVATION_H
 #define FASTNN_ACTIVATION_H
 
+#include "gelu.h"
 #include "vecmath.h"
 
 #define OP(name, cost, ...) OP_##name,

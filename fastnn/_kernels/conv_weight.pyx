@@ -9,8 +9,8 @@ tile holds channels of one tap, and skips the pixels whose tap is outside x; onl
 channels that such tiles would be too low, a tile holds positions of all taps, at their offsets
 from a pixel's corner in a zero-padded copy of the image.
 
-A panel of dy, the outputs of a tile, is copied for a chunk of rows at a time, so that it lies in
-the first-level cache while all tiles of dw go over it. Where one panel holds all of K there is
+A panel of dy, the outputs of a tile, is copied for a chunk of rows at a time, or for several small
+images, so that it lies in the first-level cache while all tiles of dw go over it. Where one panel holds all of K there is
 nothing to copy; if K is no whole number of vectors, the lanes past a pixel's K values then sum its
 neighbour's, and are dropped.
 
@@ -48,6 +48,7 @@ cdef struct DwTile:           # one register tile of dw, and the pixels it walks
     const Py_ssize_t *row                         # offset of each in x from ...
     Py_ssize_t corner                             # ... output pixel (0, 0)'s corner
     Py_ssize_t h0, h1, w0, w1                     # output rows and columns
+    Py_ssize_t spans                              # where its rows' offsets begin in the tables
 
 cdef struct Work:
     Py_ssize_t positions, outer, padded_outer     # R S C, K, K in whole vectors
@@ -68,9 +69,11 @@ cdef struct Work:
     const Py_ssize_t *dy_span                     # in dy, or in its copied panel,
     const Py_ssize_t *last_dy_span                # and where that is narrower
     Py_ssize_t chunk_rows
+    Py_ssize_t together                           # images in a chunk, if it holds all their rows
     const DwTile *tile
     Py_ssize_t tiles, panels, groups
-    char *dw                                      # [group][position][padded_outer]
+    char *dw                                      # [group][position][outer], positions dw_step
+    Py_ssize_t dw_step                            # values apart
 
 
 cdef void copy_image(Work *s, Py_ssize_t n, Py_ssize_t slot, bint single) noexcept nogil:
@@ -82,35 +85,43 @@ cdef void copy_image(Work *s, Py_ssize_t n, Py_ssize_t slot, bint single) noexce
                 s.channels, s.x_copy + slot * s.x_image * itemsize, single)
 
 
-cdef void pack_rows_of_dy(Work *s, const floating *dy, Py_ssize_t panel, Py_ssize_t h0,
-                          Py_ssize_t h1, floating *out) noexcept nogil:
-    """A panel of rows [h0, h1) of an image of dy: out[row][column][panel width]."""
-    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j = panel * wide, i
+cdef void pack_rows_of_dy(Work *s, const floating *dy, Py_ssize_t images, Py_ssize_t panel,
+                          Py_ssize_t h0, Py_ssize_t h1, floating *out) noexcept nogil:
+    """A panel of rows [h0, h1) of some images of dy: out[image][row][column][panel width]."""
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), j = panel * wide, n, i
     cdef Py_ssize_t columns = min(wide, s.outer - j), width = panel_width(columns, sizeof(floating))
-    for i in range(h0, h1):
-        pack_panel(dy + i * s.dy_row + j, s.dy_step, 1, s.y_w, columns, width,
-                   out + (i - h0) * s.y_w * width)
+    for n in range(images):
+        for i in range(h0, h1):
+            pack_panel(dy + n * s.dy.n + i * s.dy_row + j, s.dy_step, 1, s.y_w, columns, width, out)
+            out += s.y_w * width
+
+
+cdef void clear_tile(floating *dw, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(rows):
+        memset(dw + i * step, 0, columns * sizeof(floating))
 
 
 cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot0, Py_ssize_t group,
-                     Py_ssize_t item0, Py_ssize_t item1, floating *_) noexcept nogil:
-    """dw[group] += images [first, last), for the (panel, tile) items [item0, item1)."""
+                     Py_ssize_t item0, Py_ssize_t item1, bint fresh, floating *_) noexcept nogil:
+    """dw[group] += images [first, last), or, fresh, = them, for the (panel, tile) items
+    [item0, item1)."""
     cdef Py_ssize_t c_row[TILE_ROWS]
     cdef Py_ssize_t wide = wide_panel(sizeof(floating))
     cdef const floating *x
     cdef const floating *dy
     cdef floating *panel = <floating *>s.dy_panel + omp_get_thread_num() * s.dy_panel_size
-    cdef floating *dw = <floating *>s.dw + group * s.positions * s.padded_outer
-    cdef Py_ssize_t n, chunk = 0, chunk_end, item, i, j, h0, h1, width, packed
+    cdef floating *dw = <floating *>s.dw + group * s.positions * s.dw_step
+    cdef Py_ssize_t n = first, images, chunk, chunk_end, item, i, j, h0, h1, width, packed
     cdef const DwTile *t
     cdef tile_t tile
     for i in range(TILE_ROWS):
-        c_row[i] = i * s.padded_outer
+        c_row[i] = i * s.dw_step
     tile.c_row = c_row
     tile.init_row = c_row
-    tile.span = s.x_span
     tile.a_step = s.x_step
-    for n in range(first, last):
+    while n < last:
+        images = min(s.together, last - n)
         if s.x_in_place:
             x = <const floating *>s.x.data + n * s.x.n
         else:
@@ -125,30 +136,38 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
             for item in range(item0, item1):
                 t = &s.tile[item % s.tiles]
                 h0, h1 = max(chunk, t.h0), min(chunk_end, t.h1)
-                if h0 >= h1 or t.w0 >= t.w1:
-                    continue
                 j = item // s.tiles * wide
                 width = panel_width(min(wide, s.outer - j), sizeof(floating))
+                tile.c = dw + t.position * s.dw_step + j
+                if t.h0 >= t.h1 or t.w0 >= t.w1:
+                    if fresh and n == first and chunk == 0:
+                        clear_tile(<floating *>tile.c, s.dw_step, t.count, width)
+                    continue
+                if h0 >= h1:
+                    continue
                 if s.dy_packed:
                     if packed != item // s.tiles:
                         packed = item // s.tiles
-                        pack_rows_of_dy(s, dy, packed, chunk, chunk_end, panel)
+                        pack_rows_of_dy(s, dy, images, packed, chunk, chunk_end, panel)
                     tile.b_step = width
                     tile.b = panel + ((h0 - chunk) * s.y_w + t.w0) * width
-                    tile.b_span = s.dy_span if width == wide else s.last_dy_span
+                    tile.b_span = (s.dy_span if width == wide else s.last_dy_span) + t.spans
                 else:
                     tile.b_step = s.dy_step
                     tile.b = dy + h0 * s.dy_row + t.w0 * s.dy_step
                     tile.b_span = s.dy_span
                 tile.a = x + t.corner + h0 * s.x_row + t.w0 * s.x_step
                 tile.row = t.row
-                tile.spans = h1 - h0
+                tile.span = s.x_span + t.spans
+                tile.spans = images * (h1 - h0)
                 tile.length = t.w1 - t.w0
-                tile.c = dw + t.position * s.padded_outer + j
                 tile.init = tile.c
+                if fresh and n == first and h0 == t.h0:
+                    tile.init = NULL
                 tile.columns = width
                 tile_run(&tile, sizeof(floating), <int>t.count, width)
             chunk = chunk_end
+        n += images
 
 
 cdef void copy_block(Work *s, Py_ssize_t first, Py_ssize_t last, int nt, bint single) noexcept nogil:
@@ -168,7 +187,7 @@ cdef void add_block(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t item0
         add_images[floating](s, first + group * images // s.groups,
                              first + (group + 1) * images // s.groups, first, group,
                              item0 + part % parts * items // parts,
-                             item0 + (part % parts + 1) * items // parts, NULL)
+                             item0 + (part % parts + 1) * items // parts, first == 0, NULL)
 
 
 cdef void sum_groups(Work *s, floating *out, Py_ssize_t out_step) noexcept nogil:
@@ -178,9 +197,9 @@ cdef void sum_groups(Work *s, floating *out, Py_ssize_t out_step) noexcept nogil
     cdef floating total
     for p in range(s.positions):
         for k in range(s.outer):
-            total = dw[p * s.padded_outer + k]
+            total = dw[p * s.dw_step + k]
             for g in range(1, s.groups):
-                total = total + dw[(g * s.positions + p) * s.padded_outer + k]
+                total = total + dw[(g * s.positions + p) * s.dw_step + k]
             out[p * out_step + k] = total
 
 
@@ -202,7 +221,8 @@ cdef int weight_gradient(Py_ssize_t N, Py_ssize_t C, Py_ssize_t K, Py_ssize_t ro
     cdef Py_ssize_t R = h.taps, S = w.taps
     cdef bint by_tap = C >= LEAST_CHANNELS
     cdef Py_ssize_t row_stride, pixel, p, t, r, c, per_tap, n, last, block_images, slice_images, items
-    cdef Py_ssize_t slices
+    cdef Py_ssize_t slices, spans, first, i
+    cdef bint direct
     cdef double work = <double>N * h.y_size * w.y_size * K * C * R * S
     cdef int nt = threads_for(work)
     cdef Py_ssize_t wide, last_width
@@ -235,20 +255,34 @@ cdef int weight_gradient(Py_ssize_t N, Py_ssize_t C, Py_ssize_t K, Py_ssize_t ro
     last_width = panel_width(K - (s.panels - 1) * wide, itemsize)
     s.dy_packed = s.panels > 1
     s.chunk_rows = min(max(1, PANEL_BYTES // (s.y_w * wide * itemsize)), s.y_h)
-    tables = block((s.positions + 3 * s.chunk_rows) * sizeof(Py_ssize_t))
+    s.together = 1
+    if s.dy_packed and s.chunk_rows == s.y_h:
+        s.together = max(1, min(N // s.groups, PANEL_BYTES // (s.y_h * s.y_w * wide * itemsize)))
+    spans = s.chunk_rows if s.together == 1 else R * s.together * s.y_h
+    tables = block((s.positions + 3 * spans) * sizeof(Py_ssize_t))
     table = <Py_ssize_t *>tables.data
     for p in range(s.positions):
         r, c = h.tap[p // (S * C)], w.tap[p // C % S]
         table[p] = p if by_tap else r * row_stride + c * pixel + p % C
     s.x_span = table + s.positions
-    s.dy_span = s.x_span + s.chunk_rows
-    s.last_dy_span = s.dy_span + s.chunk_rows
-    for p in range(s.chunk_rows):
-        table[s.positions + p] = p * s.x_row
-        table[s.positions + s.chunk_rows + p] = p * (s.y_w * wide if s.dy_packed else s.dy_row)
-        table[s.positions + 2 * s.chunk_rows + p] = p * s.y_w * last_width
+    s.dy_span = s.x_span + spans
+    s.last_dy_span = s.dy_span + spans
+    for p in range(spans):
+        # row i of a chunk or, of several images, the i-th of image n that the tap of the row sees
+        n, i = 0, p
+        if s.together > 1:
+            first, last = 0, s.y_h
+            if by_tap:
+                r = h.tap[p // (s.together * s.y_h)] + h.start
+                seen(s.h_size, s.y_h, r, h.step, &first, &last)
+            i = p % (s.together * s.y_h)
+            n, i = i // max(1, last - first), i % max(1, last - first)
+        table[s.positions + p] = n * (s.x.n if s.x_in_place else s.x_image) + i * s.x_row
+        table[s.positions + spans + p] = (
+            (n * s.y_h + i) * s.y_w * wide if s.dy_packed else i * s.dy_row)
+        table[s.positions + 2 * spans + p] = (n * s.y_h + i) * s.y_w * last_width
     if s.dy_packed:
-        s.dy_panel_size = s.chunk_rows * s.y_w * wide
+        s.dy_panel_size = s.together * s.chunk_rows * s.y_w * wide
         panel_block = block(nt * s.dy_panel_size * itemsize)
         s.dy_panel = <char *>panel_block.data
     tile_block = block(s.tiles * sizeof(DwTile))
@@ -260,6 +294,7 @@ cdef int weight_gradient(Py_ssize_t N, Py_ssize_t C, Py_ssize_t K, Py_ssize_t ro
             tile[t].position = t // per_tap * C + p
             tile[t].count = (t % per_tap + 1) * C // per_tap - p
             tile[t].row = table
+            tile[t].spans = t // per_tap // S * s.together * s.y_h if s.together > 1 else 0
             tile[t].corner = r * row_stride + c * pixel + p
             seen(s.h_size, s.y_h, r, h.step, &tile[t].h0, &tile[t].h1)
             seen(s.w_size, s.y_w, c, w.step, &tile[t].w0, &tile[t].w1)
@@ -269,11 +304,15 @@ cdef int weight_gradient(Py_ssize_t N, Py_ssize_t C, Py_ssize_t K, Py_ssize_t ro
             tile[t].count = (t + 1) * s.positions // s.tiles - p
             tile[t].row = table + p
             tile[t].corner = tile[t].h0 = tile[t].w0 = 0
-            tile[t].h1, tile[t].w1 = s.y_h, s.y_w
+            tile[t].h1, tile[t].w1, tile[t].spans = s.y_h, s.y_w, 0
     s.tile = tile
-    dw_block = block(s.groups * s.positions * s.padded_outer * itemsize)
-    s.dw = <char *>dw_block.data
-    memset(s.dw, 0, s.groups * s.positions * s.padded_outer * itemsize)
+    direct = s.groups == 1 and K == s.padded_outer  # no panel is wider than its outputs
+    if direct:
+        s.dw, s.dw_step = <char *>dw, dw_step
+    else:
+        s.dw_step = s.padded_outer
+        dw_block = block(s.groups * s.positions * s.dw_step * itemsize)
+        s.dw = <char *>dw_block.data
 
     # Blocks: from shapes alone, for groups must hold the same images on any number of threads.
     block_images = N if s.x_in_place else max(s.groups, BLOCK_BYTES // (s.x_image * itemsize))
@@ -304,7 +343,9 @@ cdef int weight_gradient(Py_ssize_t N, Py_ssize_t C, Py_ssize_t K, Py_ssize_t ro
                     add_block[double](&s, n, last, p * items // slices, (p + 1) * items // slices,
                                       nt, NULL)
             PyErr_CheckSignals()
-    if single:
+    if direct:
+        pass
+    elif single:
         sum_groups[float](&s, <float *>dw, dw_step)
     else:
         sum_groups[double](&s, <double *>dw, dw_step)

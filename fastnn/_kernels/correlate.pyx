@@ -34,11 +34,13 @@ cdef extern from "openmp.h" nogil:
     int omp_get_thread_num()
 
 cdef enum:
-    ITEM_BYTES = 393216       # of x and y in one item: a share of the second-level cache
+    ITEM_BYTES = 393216       # of x, and a panel of y, in one item: a share of the second-level cache
     LEAST_PIXELS = 8 * TILE_ROWS  # of a strip that is one only to share work
+    GROUP_PIXELS = 32 * TILE_ROWS  # of small images, so that those which see the same taps fill tiles
     TOGETHER = 4              # panels of weights packed at a time
     LEAST_WORK = 65536        # multiply-adds of an item that is one only to share work
     LEAST_ITEMS = 16          # if there are images or rows enough: work for many threads
+    BLOCK_STEPS = 384         # of the inner dimension that all tiles go over before the next
     SLICE_WORK = 1000000000   # multiply-adds between looks at Ctrl-C
 
 cdef struct Plan:
@@ -143,6 +145,8 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
     cdef const floating *bias
     cdef floating *y = <floating *>s.y.data
     cdef Py_ssize_t n, i, j, t, p = 0, panel, width, count, x_row, y_row
+    cdef Py_ssize_t spans, length, together, parts, block, q, part, begin
+    cdef bint first, last
     cdef tile_t tile
     for n in range(n0, n1):
         for i in range(h.begin, h.end):
@@ -154,11 +158,7 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
                 p += 1
     for i in range(TILE_ROWS):
         zeros[i] = 0
-    tile.a = s.x.data
     tile.a_step = 1
-    tile.init_row = zeros
-    tile.span = span
-    tile.b_span = b_span
     tile.spans = 0
     for i in range(h.first, h.last):
         if s.touch:
@@ -170,31 +170,54 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
             span_tap[tile.spans] = i * s.w.taps + j
             tile.spans += 1
     tile.length = (w.last - w.first) * s.inner if s.touch else s.inner
+    spans, length = tile.spans, tile.length
     for panel in range(panel0, panel1):
         tile.columns = min(wide, s.outer - panel * wide)
         width = panel_width(tile.columns, sizeof(floating))
-        tile.b = packed + (panel - panel0) * wide * taps * s.inner
-        tile.b_step = width
-        for i in range(tile.spans):
+        for i in range(spans):
             b_span[i] = span_tap[i] * s.inner * width
         bias = NULL if s.end.bias == NULL else <const floating *>s.end.bias + panel * wide
         if bias != NULL and tile.columns != width:
             memcpy(edge_bias, bias, tile.columns * sizeof(floating))
             bias = &edge_bias[0]
-        tile.init = bias
+        tile.b_step = width
         tile.c = y + panel * wide
-        for t in range(tiles):
-            p = t * pixels // tiles
-            count = (t + 1) * pixels // tiles - p
-            tile.row = in_at + p
-            tile.c_row = out_at + p
-            tile_run(&tile, sizeof(floating), <int>count, width)
-            if s.end.residual != NULL:
-                for i in range(p, p + count):
-                    add_residual[floating](s, panel * wide + out_at[i], tile.columns, NULL)
-            if s.end.activation != ACT_NONE:
-                for i in range(p, p + count):
-                    activate(<floating *>tile.c + out_at[i], tile.columns, s.end.activation)
+        # Blocks of the inner dimension: all tiles go over one before the next. (A ragged panel's
+        # tiles cannot go on from y, which they would read a panel's width at a time.)
+        together, parts = spans, 1
+        if tiles > 1 and tile.columns == width and spans * length > BLOCK_STEPS:
+            parts = ceil_div(length, BLOCK_STEPS)
+            together = max(1, BLOCK_STEPS // length)
+        for block in range(ceil_div(spans, together) if spans else 1):
+            q = block * together
+            tile.span, tile.b_span, tile.spans = span + q, b_span + q, min(together, spans - q)
+            for part in range(parts):
+                begin = part * length // parts
+                tile.length = (part + 1) * length // parts - begin
+                tile.a = <const floating *>s.x.data + begin
+                tile.b = packed + (panel - panel0) * wide * taps * s.inner + begin * width
+                first = q == 0 and part == 0
+                last = q + together >= spans and part == parts - 1
+                tile.init = bias
+                if not first:
+                    tile.init = tile.c
+                for t in range(tiles):
+                    p = t * pixels // tiles
+                    count = (t + 1) * pixels // tiles - p
+                    tile.row = in_at + p
+                    tile.c_row = out_at + p
+                    tile.init_row = out_at + p
+                    if first:
+                        tile.init_row = zeros
+                    tile_run(&tile, sizeof(floating), <int>count, width)
+                    if not last:
+                        continue
+                    if s.end.residual != NULL:
+                        for i in range(p, p + count):
+                            add_residual[floating](s, panel * wide + out_at[i], tile.columns, NULL)
+                    if s.end.activation != ACT_NONE:
+                        for i in range(p, p + count):
+                            activate(<floating *>tile.c + out_at[i], tile.columns, s.end.activation)
 
 
 cdef void run_item(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
@@ -256,7 +279,7 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
     cdef size_t itemsize = 4 if single else 8
     cdef Plan s
     cdef Py_ssize_t taps = h.taps * w.taps, row_bytes, rows, item, items, slice_items
-    cdef Py_ssize_t least, most, panels, columns
+    cdef Py_ssize_t least, shares, panels, columns
     cdef Block packed, tables
     cdef double work = <double>N * h.y_size * w.y_size * inner * outer * taps
     cdef int nt = threads_for(work)
@@ -265,18 +288,20 @@ cdef int correlate(Py_ssize_t N, Py_ssize_t inner, Py_ssize_t outer, Axis *h, Ax
 
     s.weights, s.w_inner, s.w_outer = weights, w_inner, w_outer
 
-    row_bytes = (h.step * w.x_size * inner + w.y_size * outer) * itemsize
+    panels = ceil_div(outer, wide_panel(itemsize))
+    row_bytes = (h.step * w.x_size * inner + w.y_size * wide_panel(itemsize)) * itemsize
     rows = max(1, <Py_ssize_t>(ITEM_BYTES // row_bytes))
     least = max(1, min(LEAST_ITEMS, <Py_ssize_t>(work / LEAST_WORK)))
-    # Strips that are too low would have low tiles; then items share out the outputs.
-    most = max(1, h.y_size * w.y_size // LEAST_PIXELS)
+    # Items share out the outputs; where those are too few, low strips, but not so low that their
+    # tiles were.
+    shares = min(max(1, h.y_size * w.y_size // LEAST_PIXELS), ceil_div(least, N * panels))
     if rows >= h.y_size:
-        s.group = min(rows // h.y_size, ceil_div(N, least))
-        s.strips = min(min(h.y_size, most), ceil_div(least, N))
+        s.group = max(min(rows // h.y_size, ceil_div(N, least)),
+                      min(N, ceil_div(GROUP_PIXELS, h.y_size * w.y_size)))
+        s.strips = min(h.y_size, shares)
     else:
         s.group = 1
-        s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), min(most, ceil_div(least, N))))
-    panels = ceil_div(outer, wide_panel(itemsize))
+        s.strips = min(h.y_size, max(ceil_div(h.y_size, rows), shares))
     items = ceil_div(N, s.group) * s.strips
     s.chunks = min(panels, ceil_div(least, items))
     s.at_once = items == 1

@@ -42,6 +42,7 @@ cdef enum:
 cdef extern from "recurrent.h" nogil:
     int c_RNN_TANH "RNN_TANH"
     int c_RNN_RELU "RNN_RELU"
+    int c_RNN_SIGMOID "RNN_SIGMOID"
     int c_RNN_IDENTITY "RNN_IDENTITY"
     int c_LSTM "LSTM"
     int c_LSTM_COUPLED "LSTM_COUPLED"
@@ -70,7 +71,8 @@ cdef extern from "recurrent.h" nogil:
     void recurrent_backward(size_t itemsize, const recurrent_t *s, const part_t *p, int phase)
     void recurrent_begin(size_t itemsize, const recurrent_t *s, const part_t *p)
 
-RNN_TANH, RNN_RELU, RNN_IDENTITY = c_RNN_TANH, c_RNN_RELU, c_RNN_IDENTITY
+RNN_TANH, RNN_RELU = c_RNN_TANH, c_RNN_RELU
+RNN_SIGMOID, RNN_IDENTITY = c_RNN_SIGMOID, c_RNN_IDENTITY
 LSTM, LSTM_COUPLED, GRU, GRU_BEFORE = c_LSTM, c_LSTM_COUPLED, c_GRU, c_GRU_BEFORE
 
 cdef struct Product:          # `gates` products: sums (rows, U) = a (rows, k) weights (k, U)
@@ -391,35 +393,37 @@ def backward(int cell, cnp.ndarray steps, cnp.ndarray dy, cnp.ndarray dh, cnp.nd
     run(&w, w_hh)
 
 
-cdef void one_step(Sweep *w, cnp.ndarray sums, int which) noexcept:
-    """Step 0 of all rows, whose products are given, or None."""
+cdef void one_step(Sweep *w, Py_ssize_t t, cnp.ndarray sums, int which) noexcept:
+    """Step t of its rows, whose products are given, or None."""
     cdef part_t p
     memset(&p, 0, sizeof(p))
-    p.after = w.N
+    p.at = w.at[t]
+    p.before = state_before(w, t)
+    p.after = state_before(w, t + 1)
     p.units = w.s.U
     p.sum_gate = w.s.U
     if sums is not None:
         p.sum_row = sums.shape[1]
     if w.s.U:
-        compute_gates(w, &p, 0, w.N, data_of(sums), 0, which)
+        compute_gates(w, &p, 0, rows_at(w, t), data_of(sums), t, which)
 
 
-def forward_step(int cell, cnp.ndarray steps, cnp.ndarray sums, cnp.ndarray gates, cnp.ndarray h,
-                 cnp.ndarray c, cnp.ndarray bias, cnp.ndarray peephole, int which):
-    """`forward` of a single step, whose products with w_hh are given: sums (N, gates * U)."""
+def forward_step(int cell, cnp.ndarray steps, Py_ssize_t t, cnp.ndarray sums, cnp.ndarray gates,
+                 cnp.ndarray h, cnp.ndarray c, cnp.ndarray bias, cnp.ndarray peephole, int which):
+    """`forward` of step t alone, whose products with w_hh are given: sums (rows, gates * U)."""
     cdef Sweep w
     set_up(&w, cell, steps, gates, h, c, peephole)
     w.s.bias = data_of(bias)
-    one_step(&w, sums, which)
+    one_step(&w, t, sums, which)
 
 
-def backward_step(int cell, cnp.ndarray steps, cnp.ndarray sums, cnp.ndarray dy, cnp.ndarray dh,
-                  cnp.ndarray dc, cnp.ndarray gates, cnp.ndarray h, cnp.ndarray c,
+def backward_step(int cell, cnp.ndarray steps, Py_ssize_t t, cnp.ndarray sums, cnp.ndarray dy,
+                  cnp.ndarray dh, cnp.ndarray dc, cnp.ndarray gates, cnp.ndarray h, cnp.ndarray c,
                   cnp.ndarray peephole, cnp.ndarray dgates, int which):
-    """`backward` of a single step. The products with w_hh are the caller's; sums: None, but for
-    phase 1 of GRU_BEFORE, n's."""
+    """`backward` of step t alone, dh and dc being the gradients of the states after it. The
+    products with w_hh are the caller's; sums: None, but for phase 1 of GRU_BEFORE, n's."""
     cdef Sweep w
     set_up(&w, cell, steps, gates, h, c, peephole)
     w.backward = True
     w.s.dy, w.s.dh, w.s.dc, w.s.dgates = data_of(dy), data_of(dh), data_of(dc), data_of(dgates)
-    one_step(&w, sums, which)
+    one_step(&w, t, sums, which)

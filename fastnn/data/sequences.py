@@ -26,9 +26,7 @@ def pad_sequences(sequences, value=0, *, batch_first=False):
         raise ValueError("pad_sequences: expected sequences with an axis of steps, got a scalar")
     shapes = {array.shape[1:] for array in arrays}
     if len(shapes) > 1:
-        raise ValueError(
-            f"pad_sequences: elements must have the same shape, got {sorted(shapes)}"
-        )
+        raise ValueError(f"pad_sequences: elements must have the same shape, got {sorted(shapes)}")
     lengths = np.array([len(array) for array in arrays], np.int64)
     shape = (len(arrays), lengths.max(), *shapes.pop())
     padded = np.full(shape, value, np.result_type(*{array.dtype for array in arrays}))

@@ -72,6 +72,19 @@ def elu(input, alpha=1.0, inplace=False):
     return record(y, (x,), backward)
 
 
+def gelu(input, approximate="none"):
+    """y = x P(x), P the normal distribution function, or with approximate="tanh" what tanh makes
+    of it; any shape. Hendrycks and Gimpel 2016, arXiv:1606.08415."""
+    x = as_tensor(input)
+    xd = x.data
+    y = kernels.gelu(xd, approximate=approximate)
+
+    def backward(dy):  # y = x P(x)
+        return (kernels.gelu_backward(dy, xd, approximate=approximate),)
+
+    return record(y, (x,), backward)
+
+
 def noisy_relu(input, training=True):
     """y = max(x + n, 0), n normal with mean 0 and variance sigmoid(x); y = max(x, 0) when not
     training. Any shape; the gradient is that of this draw of n, its dependence on x included.

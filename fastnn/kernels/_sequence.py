@@ -23,7 +23,7 @@ class Sequence:
         if not self.padded:
             self.begin = np.arange(self.steps + 1) * self.batch
             return
-        lengths = _lengths(op, lengths, *shape)
+        lengths = check_lengths(op, lengths, *shape)
         self.order = np.argsort(-lengths, kind="stable")
         lengths = lengths[self.order]
         ended = np.cumsum(np.bincount(lengths, minlength=self.steps + 1))[: self.steps]
@@ -81,13 +81,14 @@ class Sequence:
         return states[self._before] if self.padded else states[: self.rows]
 
 
-def _lengths(op, lengths, steps, batch):
+def check_lengths(op, lengths, steps, batch, name="lengths"):
+    """lengths as intp (batch,), each in 0..steps."""
     lengths = np.asarray(lengths)
     if lengths.dtype.kind not in "iu":
-        raise TypeError(f"{op}: lengths must be integers, got {lengths.dtype}")
+        raise TypeError(f"{op}: {name} must be integers, got {lengths.dtype}")
     if lengths.shape != (batch,):
-        raise ValueError(f"{op}: lengths must have shape ({batch},), got {lengths.shape}")
+        raise ValueError(f"{op}: {name} must have shape ({batch},), got {lengths.shape}")
     if batch and not (lengths.min() >= 0 and lengths.max() <= steps):
         wrong = lengths[(lengths < 0) | (lengths > steps)][0]
-        raise ValueError(f"{op}: lengths must be in 0..{steps}, got {wrong}")
+        raise ValueError(f"{op}: {name} must be in 0..{steps}, got {wrong}")
     return lengths.astype(np.intp)

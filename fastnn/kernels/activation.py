@@ -19,6 +19,7 @@ _EXP, _EXP_BACKWARD = _OPS["exp"], _OPS["exp_backward"]
 _SOFTPLUS, _SOFTPLUS_BACKWARD = _OPS["softplus"], _OPS["softplus_backward"]
 _LEAKY_RELU, _LEAKY_RELU_BACKWARD = _OPS["leaky_relu"], _OPS["leaky_relu_backward"]
 _ELU, _ELU_BACKWARD = _OPS["elu"], _OPS["elu_backward"]
+_GELU = {"none": "gelu", "tanh": "gelu_tanh"}
 
 # The kernels take plain arrays and answer None to anything else, which comes to these two.
 
@@ -126,3 +127,28 @@ def elu_backward(dy, x, *, alpha=1.0):
     alpha = _checks.number("elu_backward", "alpha", alpha)
     dx = _backward(_ELU_BACKWARD, dy, x, alpha)
     return _checked_backward("elu_backward", dy, x, "x", alpha) if dx is None else dx
+
+
+def gelu(x, *, approximate="none"):
+    """y = x P(x), P the normal distribution function; relatively accurate for negative x too.
+
+    approximate: "none", or "tanh" for P(x) = (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+    Hendrycks and Gimpel 2016, arXiv:1606.08415.
+    """
+    op = _gelu("gelu", approximate)
+    y = _unary(_OPS[op], x)
+    return _checked_unary(op, x) if y is None else y
+
+
+def gelu_backward(dy, x, *, approximate="none"):
+    """dx = dy (P(x) + x P'(x))."""
+    op = f"{_gelu('gelu_backward', approximate)}_backward"
+    dx = _backward(_OPS[op], dy, x)
+    return _checked_backward(op, dy, x, "x") if dx is None else dx
+
+
+def _gelu(op, approximate):
+    """The name of the forward kernel."""
+    if approximate not in _GELU:
+        raise ValueError(f"{op}: approximate must be 'none' or 'tanh', got {approximate!r}")
+    return _GELU[approximate]

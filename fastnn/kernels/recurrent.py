@@ -36,7 +36,8 @@ from .embedding import embedding_backward as _embedding_backward
 from .reduce import sum as _sum
 
 _RNN = {
-    "tanh": _kernel.RNN_TANH, "relu": _kernel.RNN_RELU, "identity": _kernel.RNN_IDENTITY
+    "tanh": _kernel.RNN_TANH, "relu": _kernel.RNN_RELU, "sigmoid": _kernel.RNN_SIGMOID,
+    "identity": _kernel.RNN_IDENTITY,
 }  # fmt: skip
 
 # ---- rnn ----------------------------------------------------------------------------------------
@@ -48,7 +49,7 @@ def rnn(
     """h[t] = act(w_ih x[t] + b_ih + w_hh h[t-1] + b_hh), y[t] = h[t]
 
     x: (T, N, D).  h0: (N, U), None: zero.  w_ih: (U, D).  w_hh: (U, U).  b_ih, b_hh: (U,) or None.
-    nonlinearity: "tanh", "relu" or "identity".
+    nonlinearity: "tanh", "relu", "sigmoid" or "identity".
     Returns y (T, N, U), the last h (N, U), and saved: (h,).
 
     Elman 1990, "Finding structure in time".
@@ -291,11 +292,11 @@ def _forward(cell, order, gates, h, c, w_hh, b_q=None, peephole=None):
     two = 2 * w_hh.shape[1]
     before = cell == _kernel.GRU_BEFORE
     sums = _gemm.gemm(h[: order.batch], (w_hh[:two] if before else w_hh).T, None, None, None)
-    _kernel.forward_step(cell, begin, sums, gates, h, c, b_q, peephole, 0)
+    _kernel.forward_step(cell, begin, 0, sums, gates, h, c, b_q, peephole, 0)
     if before:
         reset = gates[:, 3 * w_hh.shape[1] :]
         sums = _gemm.gemm(reset, w_hh[two:].T, None, None, None)
-        _kernel.forward_step(cell, begin, sums, gates, h, c, b_q, peephole, 1)
+        _kernel.forward_step(cell, begin, 0, sums, gates, h, c, b_q, peephole, 1)
 
 
 def _backward(cell, order, dy, dh, dc, gates, h, c, w_hh, peephole, dgates):
@@ -305,11 +306,11 @@ def _backward(cell, order, dy, dh, dc, gates, h, c, w_hh, peephole, dgates):
         _kernel.backward(cell, begin, dy, dh, dc, gates, h, c, w_hh, peephole, dgates)
         return
     units = w_hh.shape[1]
-    _kernel.backward_step(cell, begin, None, dy, dh, dc, gates, h, c, peephole, dgates, 0)
+    _kernel.backward_step(cell, begin, 0, None, dy, dh, dc, gates, h, c, peephole, dgates, 0)
     if cell == _kernel.GRU_BEFORE:
         of_n = dgates[:, 2 * units : 3 * units]
         sums = _gemm.gemm(of_n, w_hh[2 * units :], None, None, None)
-        _kernel.backward_step(cell, begin, sums, dy, dh, dc, gates, h, c, peephole, dgates, 1)
+        _kernel.backward_step(cell, begin, 0, sums, dy, dh, dc, gates, h, c, peephole, dgates, 1)
     elif cell == _kernel.GRU:
         dh += _gemm.gemm(dgates[:, 3 * units :], w_hh[2 * units :], None, None, None)
     else:

@@ -69,6 +69,20 @@ class ELU(Module):
         return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
 
 
+class GELU(Module):
+    """y = x P(x), P the normal distribution function. approximate: "none" or "tanh"."""
+
+    def __init__(self, approximate="none"):
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, input):
+        return F.gelu(input, self.approximate)
+
+    def extra_repr(self):
+        return f"approximate={self.approximate!r}"
+
+
 class NoisyReLU(Module):
     """y = max(x + n, 0) while training, n normal with mean 0 and variance sigmoid(x); max(x, 0)
     otherwise."""

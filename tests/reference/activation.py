@@ -1,5 +1,7 @@
 """Activations. Backwards take the output y where y is enough, else the input x."""
 
+import math
+
 import numpy as np
 
 
@@ -74,3 +76,27 @@ def elu_backward(dy, x, *, alpha=1.0):  # y = x if x > 0 else alpha * (exp(x) - 
 
 # What gemm and conv2d may apply to their result.
 EPILOGUES = {None: f64, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}
+
+
+def _normal(x):
+    """The normal distribution function and its density."""
+    erfc = np.vectorize(math.erfc, otypes=[float])
+    return erfc(-x / 2**0.5) / 2, np.exp(-x * x / 2) / (2 * np.pi) ** 0.5
+
+
+def _gate(x):
+    """The approximation's P(x) by tanh, and its slope."""
+    c = (2 / np.pi) ** 0.5
+    t = np.tanh(c * (x + 0.044715 * x**3))
+    return (1 + t) / 2, (1 - t**2) / 2 * c * (1 + 3 * 0.044715 * x**2)
+
+
+def gelu(x, *, approximate="none"):
+    x = f64(x)
+    return np.asarray(x * (_normal if approximate == "none" else _gate)(x)[0])
+
+
+def gelu_backward(dy, x, *, approximate="none"):  # y = x P(x)
+    x = f64(x)
+    p, slope = (_normal if approximate == "none" else _gate)(x)
+    return f64(dy) * (p + x * slope)
