@@ -10,9 +10,9 @@ and state_dict keys are torchvision's.
 The systems that lectures begin with have a file each: `mcculloch_pitts`, `hebb`, `perceptron`,
 `adaline`, `backpropagation`, `computation_graph`, `mlp`, `acyclic`, `universal`, `vanishing`,
 `rbm`, `dbn`, `autoencoder`; so have the systems of words, sentences and other sequences, such as
-`word2vec`, `seq2seq`, `ner`, `captioner`, `gpt`. docs/lectures.md has a script for each. `decoding` is how any
-model of sequences writes: greedily, with beam search, or at random; `translation_task` makes pairs
-of sentences ready to train on.
+`word2vec`, `seq2seq`, `ner`, `captioner`, `gpt`. docs/lectures.md has a script for each. `decoding`
+is how any model of sequences writes: greedily, with beam search, or at random; `translation_task`
+makes pairs of sentences ready to train on.
 """
 
 from . import alexnet as _alexnet
