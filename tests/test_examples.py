@@ -430,3 +430,14 @@ def test_next_line(example):
     for name in ("with attention", "without"):
         assert results[name] < results["unigrams"] - 0.1
     assert 0 < results["most similar line's shared"] < 0.1
+
+
+@needs("brown")
+@needs("wordvec-eval")
+def test_word2vec(example):
+    results = example("word2vec")
+    for name in ("skip-gram, negative", "CBOW, negative"):
+        assert results[name]["WordSim-353"] > 0.13  # 274 pairs: by chance 0 +- 0.06
+        assert results[name]["right"] > 0.01 * results[name]["asked"]  # by chance one in 13,974
+    assert results["losses"][-1] < 0.95 * results["losses"][0]
+    assert results["cost"]["softmax"] > results["cost"]["negative"]
