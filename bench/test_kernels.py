@@ -14,6 +14,7 @@ import numpy_impl
 import pytest
 import shapes
 import steps
+import translation
 
 PLAIN = ["fastnn", "numpy", "torch"]
 IMAGES = ["fastnn", "numpy", "torch NCHW", "torch channels_last"]
@@ -258,6 +259,11 @@ def test_language_model_training_step(measure, model, impl):
 @impls("fastnn", "torch", "torch, fused Adam")
 def test_language_model_training_step_with_lengths(measure, impl):
     measure(impl, language_models.ragged, language_models.TRAINING[0])
+
+
+@impls("fastnn", "torch", "torch, fused Adam")
+def test_translation_training_step(measure, impl):
+    measure(impl, translation.training, translation.SMALL)
 
 
 @impls("fastnn", "fastnn, no peepholes")
