@@ -96,7 +96,7 @@ SECTIONS = {
         "Training step of encoder and decoder with additive attention, with Adam", floor=1.5,
         note="One layer each (bench/translation.py). torch's encoder has packed sequences, its "
         "decoder is a loop over LSTMCell and batched attention, the last layers and the loss are "
-        "over all steps at once, of the words that there are.",
+        "over all steps at once, of the words that there are, whose frequencies are Zipf's.",
     ),
     "peephole": Section(
         "The same with peepholes, against fastnn's without", floor=1 / 1.2,
