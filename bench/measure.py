@@ -150,12 +150,14 @@ def measure_inference(threads, seconds):
 
 def measure_language(threads, seconds):
     import language_models as models
+    import translation
 
     trained = [partial(models.training, model) for model in models.TRAINING]
     answers = [partial(models.inference, model) for model in models.LSTMS]
     for section, builds in (
         ("language models", [*trained, partial(models.ragged, models.RAGGED)]),
         ("peephole", [partial(models.peephole, models.PEEPHOLE)]),
+        ("translation", [partial(translation.training, translation.LARGE)]),
         ("language inference", [*answers, partial(models.sampling, models.SAMPLED)]),
     ):
         for build in builds:

@@ -98,6 +98,12 @@ SECTIONS = {
         note="Sentences of unequal length, 2,000 words (bench/taggers.py). torch's forward "
         "algorithm is a loop in Python over positions, each step one logsumexp for all sentences.",
     ),
+    "translation": Section(
+        "Training step of encoder and decoder with additive attention, with Adam", floor=1.5,
+        note="One layer each (bench/translation.py). torch's encoder has packed sequences, its "
+        "decoder is a loop over LSTMCell and batched attention, the last layers and the loss are "
+        "over all steps at once, of the words that there are, whose frequencies are Zipf's.",
+    ),
     "peephole": Section(
         "The same with peepholes, against fastnn's without", floor=1 / 1.2,
         note="The bar is at most 1.2 times the time without: a ratio of 0.83x.",
