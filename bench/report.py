@@ -128,6 +128,11 @@ SECTIONS = {
         "there, and takes the gradients of the winning windows alone. torch has foreach=True for "
         "Adadelta, fused=True for Adam.",
     ),
+    "gpt": Section(
+        "Training step of a character GPT with Adam", floor=1.3,
+        note="Pre-normalisation, GELU, 65 characters (bench/transformers.py). torch has its own "
+        "scaled_dot_product_attention.",
+    ),
     "ops": Section(
         "One recorded operation on arrays of 3 x 4", floor=1 / 1.5,
         note="The bar is at most 1.5 times torch's time: a ratio of 0.67x.",
