@@ -45,13 +45,14 @@ def mutual_information(texts, like, contexts, window=5):
     """A model with `like`'s vocabulary whose vectors are the rows of positive pointwise mutual
     information with the `contexts` most frequent words, over windows of the same size."""
     rows, columns = len(like.vocabulary), min(contexts, len(like.vocabulary))
+    gap = np.full(window, -1)  # between texts
+    known = ([word for word in text if word in like] for text in texts)
+    words = np.concatenate([x for text in known for x in (like.vocabulary.encode(text), gap)])
     counts = np.zeros(rows * columns)
-    for text in texts:
-        words = like.vocabulary.encode([word for word in text if word in like])
-        for apart in range(1, window + 1):
-            for a, b in ((words[:-apart], words[apart:]), (words[apart:], words[:-apart])):
-                place = (a * columns + b)[b < columns]
-                np.add.at(counts, place, 1)
+    for apart in range(1, window + 1):
+        for a, b in ((words[:-apart], words[apart:]), (words[apart:], words[:-apart])):
+            place = (a * columns + b)[(a >= 0) & (b >= 0) & (b < columns)]
+            counts += np.bincount(place, minlength=rows * columns)
     counts = counts.reshape(rows, columns)
     chance = counts.sum(1, keepdims=True) * counts.sum(0) / counts.sum()
     model = Word2Vec(columns)
