@@ -17,8 +17,9 @@ from _example import BLUE, GREEN, GREY, INK, RED, curves, figure, options, plane
 
 import fastnn
 from fastnn import evaluate, fit, optim
-from fastnn.data import DataLoader, Vocabulary, load_rt_polarity, pad_sequences
-from fastnn.models.text_cnn import MaxNorm, TextCNN, shortened
+from fastnn.data import DataLoader, Vocabulary, load_brown, load_rt_polarity, pad_sequences
+from fastnn.models.text_cnn import VARIANTS, MaxNorm, TextCNN, shortened
+from fastnn.models.word2vec import Word2Vec
 
 FOLDS = 10
 BATCH = 50
@@ -56,6 +57,18 @@ def baselines(texts, labels, train, test):
         x = bag.transform([" ".join(texts[i]) for i in test])
         results[name] = float((model.predict(x) == labels[test]).mean())
     return results
+
+
+def word_vectors(words, texts, size, epochs, seed):
+    """(len(words), size): word2vec's of these texts; words that are not there get random ones that
+    vary as much."""
+    known = Word2Vec(size, min_count=1).fit(texts, epochs=epochs, seed=seed)
+    spread = known.vectors.std() * 3**0.5
+    vectors = np.random.default_rng(seed).uniform(-spread, spread, (len(words), size))
+    for row, word in zip(vectors, words.symbols, strict=True):
+        if word in known:
+            row[:] = known[word]
+    return vectors
 
 
 def train_cnn(model, data, parts, epochs, seed):
@@ -128,12 +141,14 @@ def draw(accuracies, windows, folder):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(8, 2), folds=(FOLDS, 1), size=(300, 50))
+    arguments = options(__doc__, argv, epochs=(8, 2), folds=(FOLDS, 1), size=(300, 50), word2vec=(5, 1))
     texts, labels, folds = sentences()
     words = Vocabulary.of((word for text in texts for word in text), special=("",))
     numbers, lengths = pad_sequences([words.encode(text) for text in texts], batch_first=True)
     data = numbers, lengths, labels
     print(f"{len(texts):,} sentences, {len(words) - 1:,} words, {lengths.mean():.0f} a sentence")
+
+    brown = load_brown()[0][:: 10 if arguments.quick else 1]
 
     accuracies, windows = {}, None
     for fold in range(arguments.folds):
@@ -142,10 +157,16 @@ def main(argv=None):
         order = np.random.default_rng(fold).permutation(train)
         tenth = len(train) // 10
         parts = order[tenth:], order[:tenth], test
-        fastnn.manual_seed(arguments.seed + fold)
-        model = TextCNN(len(words), size=arguments.size, filters=arguments.size // 3)
-        right["CNN-rand"], seconds = train_cnn(model, data, parts, arguments.epochs, fold)
-        windows = windows or spoken(model, data, words, test)
+        size, epochs = arguments.size, arguments.epochs
+        read = [*brown, *(texts[i] for i in train)]
+        vectors = word_vectors(words, read, size, arguments.word2vec, fold)
+        for variant in VARIANTS[: 2 if arguments.quick else None]:
+            fastnn.manual_seed(arguments.seed + fold)
+            start = {"size": size} if variant == "rand" else {"vectors": vectors}
+            model = TextCNN(len(words), variant=variant, filters=size // 3, **start)
+            name = f"CNN-{variant}"
+            right[name], seconds = train_cnn(model, data, parts, epochs, fold)
+            windows = windows or spoken(model, data, words, test)
         for name, accuracy in right.items():
             accuracies.setdefault(name, []).append(100 * accuracy)
         line = ", ".join(f"{name} {100 * accuracy:.1f}" for name, accuracy in right.items())

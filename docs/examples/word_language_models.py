@@ -2,7 +2,7 @@
 of 2003, Elman's recurrent network and an LSTM; and mixtures of each network with the n-grams.
 
 Of every kind of text a tenth is for testing and a ninth of the rest validates, whole texts at a
-time. The vocabulary is the words that the training texts have five times or more; all others are
+time. The vocabulary is the words that the training texts have eight times or more; all others are
 one word, <unk>. Texts are read as one stream of words and marks, and perplexity is per word, <unk>
 included: all models predict the same words. On validation is chosen which epoch of a network to
 keep, how long the n-grams are, and a mixture's shares. Networks and n-grams err on different
@@ -41,7 +41,7 @@ def corpus(quick):
         [marks.get(word, word) for i in part for word in texts[i]]
         for part in (train, validation, test)
     ]
-    words = Vocabulary.of(streams[0], min_count=15 if quick else 5, unknown=UNKNOWN)
+    words = Vocabulary.of(streams[0], min_count=15 if quick else 8, unknown=UNKNOWN)
     return words, *map(words.encode, streams)
 
 
@@ -133,7 +133,7 @@ def draw(results, learnt, folder):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(7, 2), units=(256, 48))
+    arguments = options(__doc__, argv, epochs=(5, 2), units=(200, 48))
     words, *streams = corpus(arguments.quick)
     training, validation, test = streams
     unknown = (test == words.number(UNKNOWN)).mean()

@@ -6,7 +6,8 @@
   $FASTNN_DATA; `BagOfWords`. Found there too: `load_multi30k`, `load_tatoeba_cmn`, sentences and
   their translations; `load_wnut17`, `load_resume_ner`, sentences with a tag a word (`read_conll`);
   `load_names_gender`, `load_chinese_names`; `load_hurdat2`, tracks of storms; `load_beijing_pm25`
-  and `load_time_series`, measurements by the hour, day or month.
+  and `load_time_series`, measurements by the hour, day or month; `load_analogies`,
+  `load_simlex999` and `load_wordsim353`, questions to vectors of words.
 * `ArrayDataset`, `DataLoader`, `default_collate`, `stratified_split`.
 * `read_idx`, `read_image`, `resize_images`, `random_shift`, `random_warp`, `random_colour`.
 * `load_emoji_captions`, `load_flickr8k`: parts of `Captioned` pictures.
@@ -38,6 +39,7 @@ from .tatoeba import load_tatoeba_cmn
 from .text import Poem, read_poems, read_text, split_text
 from .time_series import TimeSeries, load_beijing_pm25, load_time_series
 from .vocabulary import Vocabulary
+from .wordvec_eval import load_analogies, load_simlex999, load_wordsim353
 
 __all__ = [
     "ArrayDataset",
@@ -51,6 +53,7 @@ __all__ = [
     "Vocabulary",
     "default_collate",
     "detokenize",
+    "load_analogies",
     "load_beijing_pm25",
     "load_brown",
     "load_chinese_names",
@@ -65,9 +68,11 @@ __all__ = [
     "load_names_gender",
     "load_resume_ner",
     "load_rt_polarity",
+    "load_simlex999",
     "load_tatoeba_cmn",
     "load_time_series",
     "load_wnut17",
+    "load_wordsim353",
     "pad_sequences",
     "random_colour",
     "random_shift",

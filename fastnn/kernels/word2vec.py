@@ -87,7 +87,7 @@ def word2vec(
     lr=0.025,
     seed=0,
     first=0,
-    block=64,
+    block=128,
     losses=False,
 ):
     """One pass over words: both tables are changed, in place, against the gradient of

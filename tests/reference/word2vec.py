@@ -10,7 +10,7 @@ from .philox import uniform
 
 def word2vec(
     inputs, outputs, words, bounds=None, targets=None, *, window=5, cbow=False, lr=0.025, seed=0,
-    first=0, block=64,
+    first=0, block=128,
 ):  # fmt: skip
     """inputs, outputs and losses after the pass."""
     x, y, losses = f64(inputs).copy(), f64(outputs).copy(), np.zeros(len(words))
