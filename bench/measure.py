@@ -164,30 +164,24 @@ def measure_language(threads, seconds):
             emit_row(section, case.label, threads, times, work=case.work, unit=case.unit)
 
 
-def measure_captioner(threads, seconds):
+def measure_systems(threads, seconds):
     import captioners
-
-    case = captioners.training()
-    times = time_case(case, case.impls, threads, 2 * seconds)
-    emit_row("captioner", case.label, threads, times, work=case.work, unit=case.unit)
-
-
-def measure_taggers(threads, seconds):
     import taggers
-
-    for tagger in taggers.TAGGERS:
-        case = taggers.training(tagger)
-        times = time_case(case, case.impls, threads, 2 * seconds)
-        emit_row("taggers", case.label, threads, times, work=case.work, unit=case.unit)
-
-
-def measure_text_cnn(threads, seconds):
     import text_cnn
+    import transformers
+    import translation
 
-    for rule in ("Adadelta", "Adam"):
-        case = text_cnn.training(rule)
-        times = time_case(case, case.impls, threads, 2 * seconds)
-        emit_row("text cnn", case.label, threads, times, work=case.work, unit=case.unit)
+    for section, builds in (
+        ("text cnn", [partial(text_cnn.training, rule) for rule in ("Adadelta", "Adam")]),
+        ("taggers", [partial(taggers.training, tagger) for tagger in taggers.TAGGERS]),
+        ("translation", [partial(translation.training, translation.LARGE)]),
+        ("captioner", [captioners.training]),
+        ("gpt", [transformers.training]),
+    ):
+        for build in builds:
+            case = build()
+            times = time_case(case, case.impls, threads, 2 * seconds)
+            emit_row(section, case.label, threads, times, work=case.work, unit=case.unit)
 
 
 def measure_memory(threads, seconds):
@@ -289,9 +283,7 @@ MEASURES = {
     "networks": measure_networks,
     "inference": measure_inference,
     "language": measure_language,
-    "captioner": measure_captioner,
-    "taggers": measure_taggers,
-    "text_cnn": measure_text_cnn,
+    "systems": measure_systems,
     "memory": measure_memory,
     "scaling": measure_scaling,
     "ops": measure_ops,

@@ -98,6 +98,12 @@ SECTIONS = {
         note="Sentences of unequal length, 2,000 words (bench/taggers.py). torch's forward "
         "algorithm is a loop in Python over positions, each step one logsumexp for all sentences.",
     ),
+    "translation": Section(
+        "Training step of encoder and decoder with additive attention, with Adam", floor=1.5,
+        note="One layer each (bench/translation.py). torch's encoder has packed sequences, its "
+        "decoder is a loop over LSTMCell and batched attention, the last layers and the loss are "
+        "over all steps at once, of the words that there are, whose frequencies are Zipf's.",
+    ),
     "peephole": Section(
         "The same with peepholes, against fastnn's without", floor=1 / 1.2,
         note="The bar is at most 1.2 times the time without: a ratio of 0.83x.",
@@ -112,8 +118,8 @@ SECTIONS = {
     ),
     "captioner": Section(
         "Training step of a captioner with Adam", floor=1.5,
-        note="Four convolutions with batch normalisation, an LSTM over captions of 1 to 11 words of "
-        "1,800, linear layer and cross-entropy (bench/captioners.py). torch has packed sequences.",
+        note="Four convolutions with batch normalisation, an LSTM over captions of 1 to 11 words "
+        "of 1,800, linear layer, cross-entropy (bench/captioners.py). torch has packed sequences.",
     ),
     "text cnn": Section(
         "Training step of a text CNN", floor=1.5,
@@ -121,6 +127,11 @@ SECTIONS = {
         "300, 3 x 100 filters (bench/text_cnn.py). fastnn multiplies only the words that are "
         "there, and takes the gradients of the winning windows alone. torch has foreach=True for "
         "Adadelta, fused=True for Adam.",
+    ),
+    "gpt": Section(
+        "Training step of a character GPT with Adam", floor=1.3,
+        note="Pre-normalisation, GELU, 65 characters (bench/transformers.py). torch has its own "
+        "scaled_dot_product_attention.",
     ),
     "ops": Section(
         "One recorded operation on arrays of 3 x 4", floor=1 / 1.5,

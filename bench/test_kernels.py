@@ -17,6 +17,7 @@ import shapes
 import steps
 import taggers
 import text_cnn
+import translation
 
 PLAIN = ["fastnn", "numpy", "torch"]
 IMAGES = ["fastnn", "numpy", "torch NCHW", "torch channels_last"]
@@ -271,6 +272,11 @@ def test_language_model_training_step_with_lengths(measure, impl):
 @impls("fastnn", "torch", "torch, fused Adam")
 def test_tagger_training_step(measure, impl):
     measure(impl, taggers.training, taggers.TAGGERS[0])
+
+
+@impls("fastnn", "torch", "torch, fused Adam")
+def test_translation_training_step(measure, impl):
+    measure(impl, translation.training, translation.SMALL)
 
 
 @impls("fastnn", "fastnn, no peepholes")

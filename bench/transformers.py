@@ -22,7 +22,8 @@ class Size(NamedTuple):
     batch: int = 32
 
     def __str__(self):
-        return f"GPT {self.layers}x{self.width}, {self.heads} heads, batch {self.batch}, T {self.steps}"
+        size = f"{self.layers}x{self.width}, {self.heads} heads"
+        return f"GPT {size}, batch {self.batch}, T {self.steps}"
 
 
 CHARACTERS = Size()
@@ -108,7 +109,9 @@ def _torch_class():
             super().__init__()
             self.embedding = nn.Embedding(VOCABULARY, size.width)
             self.positions = nn.Embedding(size.steps, size.width)
-            self.blocks = nn.Sequential(*(Block(size.width, size.heads) for _ in range(size.layers)))
+            self.blocks = nn.Sequential(
+                *(Block(size.width, size.heads) for _ in range(size.layers))
+            )
             self.norm = nn.LayerNorm(size.width)
             self.linear = nn.Linear(size.width, VOCABULARY, bias=False)
 

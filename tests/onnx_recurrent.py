@@ -27,9 +27,7 @@ def recurrent(
         biases = (None, None) if b is None else np.split(b[d], 2)
         weights = [None if a is None else gates(a, order) for a in (w[d], r[d], *biases)]
         first = [None if s is None else s[d] for s in states]
-        results.append(
-            function(x, first, *weights, **options(d), lengths=lengths, reverse=reverse)
-        )
+        results.append(function(x, first, *weights, **options(d), lengths=lengths, reverse=reverse))
     y, *last = (np.stack(parts) for parts in zip(*results, strict=True))
     if layout:
         return y.transpose(2, 1, 0, 3), *(s.swapaxes(0, 1) for s in last)
@@ -61,9 +59,7 @@ def RNN(x, w, r, b=None, lengths=None, h=None, **attributes):
 def GRU(x, w, r, b=None, lengths=None, h=None, *, linear_before_reset=0, **attributes):
     options = {"reset_after": bool(linear_before_reset)}
     function = of_one_state(F.gru)  # ONNX has z, r, n
-    return recurrent(
-        function, (1, 0, 2), x, w, r, b, lengths, [h], lambda d: options, **attributes
-    )
+    return recurrent(function, (1, 0, 2), x, w, r, b, lengths, [h], lambda d: options, **attributes)
 
 
 @operator

@@ -90,7 +90,7 @@ def test_flickr8k(tmp_path, monkeypatch):
 
 def test_flickr8k_with_photos_elsewhere(tmp_path):
     write_flickr(tmp_path, "mine")
-    with pytest.raises(FileNotFoundError, match="no folder Flicker8k_Dataset: .* images="):
+    with pytest.raises(FileNotFoundError, match=r"no folder Flicker8k_Dataset: .* images="):
         load_flickr8k(tmp_path)
     train, _, _ = load_flickr8k(tmp_path, images=tmp_path / "mine")
     assert train.images == [str(tmp_path / "mine" / f"{name}.jpg") for name in "ca"]
@@ -102,7 +102,7 @@ def test_flickr8k_files_that_do_not_fit(tmp_path):
     with pytest.raises(ValueError, match=r"Flickr8k\.token\.txt has no sentence for z\.jpg"):
         load_flickr8k(tmp_path)
     (tmp_path / "Flickr8k.token.txt").write_text("a.jpg, a dog\n")
-    with pytest.raises(ValueError, match="expected NAME#NUMBER TAB sentence, got 'a.jpg, a dog'"):
+    with pytest.raises(ValueError, match=r"expected NAME#NUMBER TAB sentence, got 'a\.jpg, a dog'"):
         load_flickr8k(tmp_path)
 
 

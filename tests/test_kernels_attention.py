@@ -29,7 +29,9 @@ def compare(arrays, factors=1.0, ulps=200, **options):
     assert o.dtype == lse.dtype == x[0].dtype
     assert_near(o, expected, ulps)
     np.testing.assert_allclose(lse, expected_lse, rtol=1e-5, atol=1e-6)
-    wanted = reference.scaled_dot_product_attention_backward(dy, *x, **options, factors=factors)
+    wanted = reference.scaled_dot_product_attention_backward(
+        dy, *x, o, lse, **options, factors=factors
+    )
     for gradient, right in zip(gradients, wanted, strict=True):
         assert_near(gradient, right, ulps)
     return o, gradients
@@ -158,7 +160,7 @@ def _all(arrays, options):
     return o, *gradients
 
 
-# ---- heads side by side ---------------------------------------------------------------------------
+# ---- heads side by side -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch_first", [False, True])
@@ -191,7 +193,7 @@ def test_attend_heads(together, batch_first):
     )  # fmt: skip
 
 
-# ---- nothing, and errors --------------------------------------------------------------------------
+# ---- nothing, and errors ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_sizes_of_zero(shape):
     expected, _ = reference.scaled_dot_product_attention(*x, scale=1)
     assert_near(o, expected)
     gradients = kernels.scaled_dot_product_attention_backward(dy, *x, o, lse, scale=1)
-    wanted = reference.scaled_dot_product_attention_backward(dy, *x, scale=1)
+    wanted = reference.scaled_dot_product_attention_backward(dy, *x, o, lse, scale=1)
     for a, b in zip(gradients, wanted, strict=True):
         assert_near(a, b)
 

@@ -141,8 +141,12 @@ def cross_entropy_cases():
             for weighted in (False, True):
                 for smoothing in (0.0, 0.1, 1.0):
                     for kind in ("int", "ignored", "probs"):
-                        yield n, v, kind, weighted, dict(
-                            reduction=reduction, label_smoothing=smoothing
+                        yield (
+                            n,
+                            v,
+                            kind,
+                            weighted,
+                            dict(reduction=reduction, label_smoothing=smoothing),
                         )
 
 

@@ -44,7 +44,9 @@ def test_density_is_that_of_the_equations(count, flags):
 
 
 def test_density_integrates_to_one():
-    parameters, _ = parameters_and_steps(np.random.default_rng(1), (1,), count=3, flags=1, scale=0.5)
+    parameters, _ = parameters_and_steps(
+        np.random.default_rng(1), (1,), count=3, flags=1, scale=0.5
+    )
     axis = np.linspace(-20, 20, 401)
     x, y = np.meshgrid(axis, axis)
     total = 0.0
@@ -64,13 +66,13 @@ def test_gradients(scale):
     assert gradcheck(lambda p: mixture_loss(p, steps), p)
 
 
-@pytest.mark.parametrize("size", [20.0, 60.0])
-def test_extreme_parameters_stay_finite(size):
-    """Sure weights, sigma from e-size to e+size, rho that rounds to +-1, sure flags: right ones,
-    and wrong ones."""
+@pytest.mark.parametrize(("size", "dtype"), [(20.0, np.float32), (60.0, np.float64)])
+def test_extreme_parameters_stay_finite(size, dtype):
+    """Sure weights, deviations of exp(-size) and exp(size), rho that rounds to +-1, sure flags,
+    right and wrong ones."""
     rng = np.random.default_rng(3)
     parameters, steps = parameters_and_steps(rng, (200,), count=3)
-    p = Tensor(np.float32(size * np.sign(parameters)), requires_grad=True)
+    p = Tensor((size * np.sign(parameters)).astype(dtype), requires_grad=True)
     y = log_density(p, steps)
     y.sum().backward()
     assert np.isfinite(y.data).all() and np.isfinite(p.grad).all()

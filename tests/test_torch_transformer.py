@@ -8,6 +8,7 @@ from fastnn import nn
 from fastnn.nn import functional as F
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 
 N, T, S, D, H = 3, 7, 5, 12, 3
 
@@ -38,7 +39,9 @@ def compare(ours, theirs, inputs, *args, pick=lambda y: y, **kwargs):
     xs = [fastnn.Tensor(x, requires_grad=True) for x in inputs]
     ts = [torch.tensor(x, requires_grad=True) for x in inputs]
     y = pick(ours(*xs, *args, **kwargs))
-    t = pick(theirs(*ts, *tensors(args), **dict(zip(kwargs, tensors(kwargs.values()), strict=True))))
+    t = pick(
+        theirs(*ts, *tensors(args), **dict(zip(kwargs, tensors(kwargs.values()), strict=True)))
+    )
     np.testing.assert_allclose(y.data, t.detach().numpy(), atol=1e-10)
     dy = draw(*y.shape, seed=7)
     y.backward(dy)
@@ -117,18 +120,18 @@ def test_attention_to_itself_and_to_one_other(batch_first):
     ours, theirs = pair("MultiheadAttention", D, H, batch_first=batch_first)
     x, other = draw(N, T, D), draw(N, T, D, seed=1)
 
-    class Once(torch.nn.Module):
-        def __init__(self, module):
-            super().__init__()
-            self.module = module
+    def to_itself(module, x, y):
+        return module(x, x, x, need_weights=False)[0] + 0 * y
 
-    for call in (lambda m: lambda x, y: m(x, x, x, need_weights=False)[0] + 0 * y,
-                 lambda m: lambda x, y: m(x, y, y, need_weights=False)[0]):  # fmt: skip
+    def to_other(module, x, y):
+        return module(x, y, y, need_weights=False)[0]
+
+    for call in (to_itself, to_other):
         for module in (ours, theirs):
             module.zero_grad()
         xs = [fastnn.Tensor(a, requires_grad=True) for a in (x, other)]
         ts = [torch.tensor(a, requires_grad=True) for a in (x, other)]
-        y, t = call(ours)(*xs), call(theirs)(*ts)
+        y, t = call(ours, *xs), call(theirs, *ts)
         np.testing.assert_allclose(y.data, t.detach().numpy(), atol=1e-10)
         y.backward(np.ones(y.shape))
         t.sum().backward()
@@ -238,7 +241,10 @@ def test_without_a_batch():
 
 @pytest.mark.parametrize("name", ["MultiheadAttention", "TransformerEncoderLayer", "Transformer"])
 def test_repr(name):
-    assert repr(getattr(nn, name)(D, H)).split("\n")[0] == repr(getattr(torch.nn, name)(D, H)).split("\n")[0]
+    assert (
+        repr(getattr(nn, name)(D, H)).split("\n")[0]
+        == repr(getattr(torch.nn, name)(D, H)).split("\n")[0]
+    )
 
 
 def test_initial_weights_are_drawn_alike():

@@ -194,9 +194,7 @@ def test_grad_clip_bounds_the_step(digits):
     model = small_net()
     before = parameters(model)
     optimizer = optim.SGD(model.parameters(), lr=1.0)
-    fit(
-        model, train, optimizer=optimizer, epochs=1, batch_size=300, grad_clip=0.01, progress=False
-    )
+    fit(model, train, optimizer=optimizer, epochs=1, batch_size=300, grad_clip=0.01, progress=False)
     after = parameters(model)
     moved = np.sqrt(sum(np.sum((after[n] - before[n]).astype(np.float64) ** 2) for n in after))
     assert moved == pytest.approx(0.01, rel=1e-3)

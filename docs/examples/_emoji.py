@@ -4,6 +4,8 @@ import re
 import time
 
 import numpy as np
+from _example import ORANGE
+from matplotlib.colors import to_rgb
 
 from fastnn import nn, optim
 from fastnn.data import (
@@ -13,7 +15,7 @@ from fastnn.data import (
     random_warp,
     tokenize,
 )
-from fastnn.models.captioner import numbered
+from fastnn.models.captioner import WordSpotter, numbered, spotting_loss
 from fastnn.models.translation_task import sentence_vocabulary
 
 SIDED = re.compile(r"left|right|o.clock|thirty")  # in names that a mirror would make wrong
@@ -94,8 +96,29 @@ def learn(title, model, emoji, loss, *, epochs, batch_size=32, lr=2e-3):
             rate.step()
             losses.append(float(value))
         mean = np.mean(losses[-len(loader) :])
-        print(f"{title}, epoch {epoch}: {mean:.3f}, {time.process_time() - began:.0f} s", flush=True)
+        print(
+            f"{title}, epoch {epoch}: {mean:.3f}, {time.process_time() - began:.0f} s", flush=True
+        )
     return losses
+
+
+def spotting_encoder(emoji, epochs):
+    """The encoder of a network that has learnt which words a drawing's name has; its state."""
+    model = WordSpotter(len(emoji.vocabulary))
+
+    def loss(model, pixels, before, lengths, after):
+        return spotting_loss(model(pixels), after)
+
+    learn("words spotted", model, emoji, loss, epochs=epochs)
+    return {name: value.copy() for name, value in model.encoder.state_dict().items()}
+
+
+def lit(picture, weights):
+    """A picture (3, 48, 48) as (48, 48, 3), pale, and orange where weights (H, W) in [0, 1] are
+    large."""
+    share = 0.8 * np.kron(weights, np.ones((48 // len(weights),) * 2))[..., None]
+    pale = 1 - 0.5 * (1 - picture.transpose(1, 2, 0))
+    return pale * (1 - share) + share * np.array(to_rgb(ORANGE))
 
 
 def plain(words):

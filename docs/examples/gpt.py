@@ -35,11 +35,13 @@ def losses(model, numbers, size):
     """Nats of each character of windows that overlap by half: (n, size)."""
     model.eval()
     found = []
-    for x, y in zip(*(np.array_split(a, -(-len(a) // 64)) for a in windows(numbers, size, size // 2)),
-                    strict=True):  # fmt: skip
+    parts = (np.array_split(a, -(-len(a) // 64)) for a in windows(numbers, size, size // 2))
+    for x, y in zip(*parts, strict=True):
         with no_grad():
             logits = model(x)
-            loss = cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1), reduction="none")
+            loss = cross_entropy(
+                logits.reshape(-1, logits.shape[-1]), y.reshape(-1), reduction="none"
+            )
         found.append(loss.data.reshape(y.shape))
     return np.concatenate(found)
 
@@ -84,7 +86,9 @@ def main(argv=None):
     panels = picture.subplots(1, 2)
     epochs = range(1, arguments.epochs + 1)
     curves(panels[0], "loss of the held-out tenth", "epoch", "nats a character")
-    panels[0].plot(epochs, history["loss"], color=ORANGE, linewidth=1.6, label="training, with dropout")
+    panels[0].plot(
+        epochs, history["loss"], color=ORANGE, linewidth=1.6, label="training, with dropout"
+    )
     panels[0].plot(epochs, history["val_loss"], color=BLUE, linewidth=1.6, label="held out")
     for order, loss in grams.items():
         panels[0].axhline(loss, color=GREY, linewidth=1, linestyle="--")
@@ -99,7 +103,9 @@ def main(argv=None):
 
     rng = np.random.default_rng(arguments.seed)
     sample = "".join(
-        write(model, vocabulary, "ROMEO:\n", 100 if arguments.quick else 600, temperature=0.8, rng=rng)
+        write(
+            model, vocabulary, "ROMEO:\n", 100 if arguments.quick else 600, temperature=0.8, rng=rng
+        )
     )
     print(f"\nROMEO:\n{sample}")
     return {"nats": nats, "grams": grams, "by_place": by_place.mean(0), "sample": sample}

@@ -5,7 +5,8 @@ The videos are made of MNIST's digits, those of its test images for testing: a d
 bounces off the border; after a few frames another one takes its place. A grey square hides a part
 of it in every frame, another part each time, and noise lies over all. So a single frame often
 leaves open which digit it is, and several ones do not: the recurrent network is the surer, the
-longer a digit has been seen. A bidirectional one also knows the frames that come.
+longer a digit has been seen. A bidirectional one also knows the frames that come. All begin with
+the convolutional layers of one network, which has learnt single frames for some epochs.
 """
 
 import time
@@ -18,8 +19,8 @@ from fastnn import optim
 from fastnn.models.frame_classifier import FrameClassifier, frame_accuracy, frame_loss
 from fastnn.training import fit, predict
 
-SIDE, DIGIT, HIDDEN = 28, 20, 14  # of a frame, of a digit in it, of the square over that
-NOISE = 0.4
+SIDE, DIGIT, HIDDEN = 28, 20, 13  # of a frame, of a digit in it, of the square over that
+NOISE = 0.25
 STAYS = 4, 9  # frames: at least, and less than
 MODELS = {
     "CNN on single frames": {"units": 0},
@@ -58,25 +59,30 @@ def videos(images, labels, count, steps, rng):
     return frames, shown, ages
 
 
-def mnist_videos(train, test, steps, seed):
+def mnist_videos(train_count, test_count, steps, seed):
     rng = np.random.default_rng(seed)
     crop = slice((SIDE - DIGIT) // 2, (SIDE + DIGIT) // 2)
-    for part, count in zip(fastnn.data.load_mnist(), (train, test), strict=True):
+    for part, count in zip(fastnn.data.load_mnist(), (train_count, test_count), strict=True):
         images, labels = part.arrays
         yield videos(images[:, 0, crop, crop], labels, count, steps, rng)
 
 
-def learn(name, train, test, arguments):
-    """-> logits of the test frames"""
+def train(model, frames, shown, epochs, arguments):
+    optimizer = optim.Adam(model.parameters(), lr=3e-3)
+    fit(
+        model, (frames, shown), loss=frame_loss, optimizer=optimizer, metrics=(), epochs=epochs,
+        batch_size=8 if arguments.quick else 16, grad_clip=1.0, progress=False,
+        scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs),
+    )  # fmt: skip
+
+
+def learn(name, start, data, test, arguments):
+    """A model that begins with the convolutional layers of `start` -> logits of the test frames"""
     fastnn.manual_seed(arguments.seed)
     model = FrameClassifier(size=SIDE, **MODELS[name])
-    optimizer = optim.Adam(model.parameters(), lr=3e-3)
+    model.cnn.load_state_dict(start.cnn.state_dict())
     started = time.process_time()
-    fit(
-        model, train[:2], loss=frame_loss, optimizer=optimizer, metrics=(), batch_size=32,
-        scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, arguments.epochs),
-        epochs=arguments.epochs, grad_clip=1.0, progress=False,
-    )  # fmt: skip
+    train(model, *data[:2], arguments.epochs, arguments)
     logits = predict(model, test[0])
     print(
         f"{name}: {frame_accuracy(logits, test[1]):.2%} of the test frames, "
@@ -104,11 +110,13 @@ def draw_video(panel, frames, shown, answers):
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, videos=(3_000, 500), frames=(16, 12), epochs=(12, 4)
+        __doc__, argv, videos=(3_000, 500), frames=(16, 12), start=(6, 3), epochs=(8, 3)
     )  # fmt: skip
     count = arguments.videos
-    train, test = mnist_videos(count, max(count // 4, 200), arguments.frames, arguments.seed)
-    logits = {name: learn(name, train, test, arguments) for name in MODELS}
+    data, test = mnist_videos(count, max(count // 4, 200), arguments.frames, arguments.seed)
+    start = FrameClassifier(size=SIDE, units=0)
+    train(start, *data[:2], arguments.start, arguments)
+    logits = {name: learn(name, start, data, test, arguments) for name in MODELS}
 
     _, shown, ages = test
     results = {}

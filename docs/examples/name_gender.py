@@ -18,9 +18,9 @@ from fastnn.models.sequence_classifier import SequenceClassifier
 
 WOMAN_OR_MAN = LinearSegmentedColormap.from_list("belief", ("#90b8e8", "#f5f5f5", "#f2b36b"))
 NETWORKS = {
-    "RNN": {"cell": "rnn"},
-    "GRU": {"cell": "gru"},
     "LSTM": {"cell": "lstm"},
+    "GRU": {"cell": "gru"},
+    "RNN": {"cell": "rnn"},
     "LSTM, both ways": {"cell": "lstm", "bidirectional": True},
 }
 LANGUAGES = {  # the names, the rarest character that has a number of its own, weight decay
@@ -33,7 +33,7 @@ SHOWN = {
 }
 
 
-def compare(language, epochs, seed):
+def compare(language, networks, epochs, seed):
     """{model: test accuracy}, and {name: P(woman) after each character} of the LSTM."""
     load, min_count, weight_decay = LANGUAGES[language]
     (names, labels), (held_out, answers) = load()
@@ -48,10 +48,10 @@ def compare(language, epochs, seed):
     characters = Vocabulary.of("".join(names), min_count=min_count, unknown="<unknown>")
     batches = loader(characters, names, labels, shuffle=True, seed=seed)
     test = loader(characters, held_out, answers, batch_size=256)
-    for name, settings in NETWORKS.items():
+    for name in networks:
         fastnn.manual_seed(seed)
         model = SequenceClassifier(
-            len(characters), 2, units=128, embedding=128, dropout=0.4, **settings
+            len(characters), 2, units=128, embedding=128, dropout=0.4, **NETWORKS[name]
         )
         results[name] = train(model, batches, test, epochs=epochs, weight_decay=weight_decay)
         if name == "LSTM":
@@ -83,10 +83,13 @@ def draw_beliefs(panel, beliefs):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(20, 2))
+    arguments = options(__doc__, argv, epochs=(20, 2), networks=(len(NETWORKS), 1))
+    networks = list(NETWORKS)[: arguments.networks]
     results, beliefs = {}, {}
     for language in LANGUAGES:
-        results[language], beliefs[language] = compare(language, arguments.epochs, arguments.seed)
+        results[language], beliefs[language] = compare(
+            language, networks, arguments.epochs, arguments.seed
+        )
 
     picture = figure(10, 4.2, "A name's gender, character by character")
     left, right = picture.subplots(1, 2, width_ratios=(3, 2))

@@ -127,7 +127,7 @@ def draw_scores(panel, name, found, tags):
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, epochs=(20, 2), units=(128, 40), sentences=(10_000, 800)
+        __doc__, argv, epochs=(10, 2), units=(128, 40), sentences=(10_000, 800)
     )  # fmt: skip
     names = list(DATA)[:1] if arguments.quick else list(DATA)
     picture = figure(6 + 4.4 * len(names), 5, "Named entities")

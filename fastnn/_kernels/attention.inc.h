@@ -107,6 +107,27 @@ static void FN(attention_row_backward)(const attention_row_t *g, REAL *s, REAL *
     }
 }
 
+/* The sum of the products of n numbers, which lie a_step and b_step apart. */
+static REAL FN(attention_dot)(const REAL *a, ptrdiff_t a_step, const REAL *b, ptrdiff_t b_step,
+                              ptrdiff_t n)
+{
+    V sum = {0};
+    ptrdiff_t i = 0;
+    if (a_step == 1 && b_step == 1)
+        for (; i <= n - VLEN; i += VLEN) sum += LOAD(a + i) * LOAD(b + i);
+    double total = 0;
+    for (; i < n; i++) total += (double)a[i * a_step] * (double)b[i * b_step];
+    for (int j = 0; j < VLEN; j++) total += (double)sum[j];
+    return (REAL)total;
+}
+
+/* out[i * step] = scale * x[i], i < n. */
+static void FN(attention_store)(const REAL *x, REAL scale, REAL *out, ptrdiff_t step, ptrdiff_t n)
+{
+    if (step == 1) for (ptrdiff_t i = 0; i < n; i++) out[i] = scale * x[i];
+    else for (ptrdiff_t i = 0; i < n; i++) out[i * step] = scale * x[i];
+}
+
 #undef STORE
 #undef LOAD
 #undef FN

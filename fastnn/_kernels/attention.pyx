@@ -59,6 +59,13 @@ cdef extern from "attention.h" nogil:
                                     float delta)
     void attention_row_backward_f64(const attention_row_t *g, double *s, double *dp, double lse,
                                     double delta)
+    float attention_dot_f32(const float *a, Py_ssize_t a_step, const float *b, Py_ssize_t b_step,
+                            Py_ssize_t n)
+    double attention_dot_f64(const double *a, Py_ssize_t a_step, const double *b,
+                             Py_ssize_t b_step, Py_ssize_t n)
+    void attention_store_f32(const float *x, float scale, float *out, Py_ssize_t step, Py_ssize_t n)
+    void attention_store_f64(const double *x, double scale, double *out, Py_ssize_t step,
+                             Py_ssize_t n)
 
 cdef enum:
     LDS = ATTENTION_KEYS + 16       # between rows of weights: not a power of two
@@ -164,6 +171,23 @@ cdef inline void *carve(char **scratch, Py_ssize_t numbers, size_t itemsize) noe
     return here
 
 
+cdef inline void store(const floating *x, floating scale, floating *out, Py_ssize_t step,
+                       Py_ssize_t n) noexcept nogil:
+    """out[i * step] = scale * x[i], i < n"""
+    if floating is float:
+        attention_store_f32(x, scale, out, step, n)
+    else:
+        attention_store_f64(x, scale, out, step, n)
+
+
+cdef void store_rows(const floating *x, Py_ssize_t x_row, const Matrices *a, Py_ssize_t n,
+                     Py_ssize_t h, Py_ssize_t row0, Py_ssize_t rows,
+                     Py_ssize_t columns) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(rows):
+        store(x + i * x_row, <floating>1, at(a, n, h, row0 + i, x), a.c, columns)
+
+
 # ---- forward ------------------------------------------------------------------------------------
 
 
@@ -225,8 +249,7 @@ cdef void forward_item(const Job *job, Py_ssize_t item, const floating *none) no
         scale = 1 / l[i] if l[i] != 0 else 1
         out = at(&job.o, n, h, first + i, none)
         sums = o + i * f_wide
-        for c in range(F):
-            out[c * job.o.c] = sums[c] * <floating>scale
+        store(sums, <floating>scale, out, job.o.c, F)
         # Of a query that sees nothing, +inf: its weights then are 0 in backward too.
         (<floating *>job.lse)[head * job.L + first + i] = <floating>(
             m[i] + log(l[i]) if l[i] != 0 else INFINITY)
@@ -247,7 +270,7 @@ cdef void backward_item(const Job *job, Py_ssize_t item, const floating *none) n
     cdef Py_ssize_t E = job.E, F = job.F, L = job.L, e_wide = job.e_wide, f_wide = job.f_wide
     cdef Py_ssize_t key1 = min(job.S, block1 * ATTENTION_KEYS)
     cdef Py_ssize_t keys = min(keys_of(job, n), key1), high = QUERY_TILES * TILE_ROWS
-    cdef Py_ssize_t b, j0, nk, i0, nq, block, t0, t1, t, i, r0, rows, seen, a, c
+    cdef Py_ssize_t b, j0, nk, i0, nq, block, t0, t1, t, i, r0, rows, seen, room, a
     cdef char *scratch = job.scratch + omp_get_thread_num() * job.scratch_size
     cdef floating *kt = <floating *>carve(&scratch, E * ATTENTION_KEYS, sizeof(floating))
     cdef floating *vt = <floating *>carve(&scratch, F * ATTENTION_KEYS, sizeof(floating))
@@ -263,7 +286,6 @@ cdef void backward_item(const Job *job, Py_ssize_t item, const floating *none) n
     cdef const floating *lse = <const floating *>job.lse + head * L
     cdef const floating *x
     cdef const floating *y
-    cdef double sum
     cdef attention_row_t g = job.row
     if job.groups > 1:
         dq = <floating *>job.partial + item * L * e_wide
@@ -271,10 +293,10 @@ cdef void backward_item(const Job *job, Py_ssize_t item, const floating *none) n
     for i in range(L):
         x = at(&job.do, n, h, i, none)
         y = at(&job.o, n, h, i, none)
-        sum = 0
-        for c in range(F):
-            sum += <double>x[c * job.do.c] * <double>y[c * job.o.c]
-        delta[i] = <floating>sum
+        if floating is float:
+            delta[i] = attention_dot_f32(x, job.do.c, y, job.o.c, F)
+        else:
+            delta[i] = attention_dot_f64(x, job.do.c, y, job.o.c, F)
     for b in range(block0, block1):
         j0 = b * ATTENTION_KEYS
         memset(dk, 0, ATTENTION_KEYS * e_wide * sizeof(floating))
@@ -303,7 +325,9 @@ cdef void backward_item(const Job *job, Py_ssize_t item, const floating *none) n
                     multiply(at(&job.do, n, h, r0, none), job.do.r, job.do.c,
                              rows, vt, F, nk, 0, F, seen, ds + (r0 - i0) * LDS, LDS, False)
                 for i in range(r0, r0 + rows):
-                    set_row(job, &g, n, h, i, j0, nk, nk)
+                    # A tile of keys reads the rows that see its first.
+                    room = max(0, min(nk, i - j0 + TILE_ROWS)) if job.causal else nk
+                    set_row(job, &g, n, h, i, j0, nk, room)
                     if floating is float:
                         attention_row_backward_f32(&g, p + (i - i0) * LDS, ds + (i - i0) * LDS,
                                                    lse[i], delta[i])
@@ -324,21 +348,10 @@ cdef void backward_item(const Job *job, Py_ssize_t item, const floating *none) n
                 multiply(ds + i * LDS + a, 1, LDS, rows, q, nq, E, i, nq - i, E, dk + a * e_wide,
                          e_wide, True)
         rows = min(<Py_ssize_t>ATTENTION_KEYS, key1 - j0)
-        store(&job.dk, n, h, j0, rows, E, dk, e_wide)
-        store(&job.dv, n, h, j0, rows, F, dv, f_wide)
+        store_rows(dk, e_wide, &job.dk, n, h, j0, rows, E)
+        store_rows(dv, f_wide, &job.dv, n, h, j0, rows, F)
     if job.groups == 1:
-        store(&job.dq, n, h, 0, L, E, dq, e_wide)
-
-
-cdef void store(const Matrices *a, Py_ssize_t n, Py_ssize_t h, Py_ssize_t row0, Py_ssize_t rows,
-                Py_ssize_t columns, const floating *x, Py_ssize_t x_row) noexcept nogil:
-    """Rows of x into a."""
-    cdef floating *out
-    cdef Py_ssize_t i, c
-    for i in range(rows):
-        out = at(a, n, h, row0 + i, x)
-        for c in range(columns):
-            out[c * a.c] = x[i * x_row + c]
+        store_rows(dq, e_wide, &job.dq, n, h, 0, L, E)
 
 
 cdef void add_parts(const Job *job, Py_ssize_t head, const floating *_) noexcept nogil:
@@ -348,7 +361,7 @@ cdef void add_parts(const Job *job, Py_ssize_t head, const floating *_) noexcept
     for g in range(1, job.groups):
         for i in range(size):
             sum[i] += sum[g * size + i]
-    store(&job.dq, head // job.H, head % job.H, 0, job.L, job.E, sum, job.e_wide)
+    store_rows(sum, job.e_wide, &job.dq, head // job.H, head % job.H, 0, job.L, job.E)
 
 
 # ---- calls --------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def pen_steps(strokes, start=(0.0, 0.0)):
     points = np.concatenate(strokes)
     ends = np.cumsum([len(stroke) for stroke in strokes]) - 1
     steps = np.zeros((len(points), 4), np.float32)
-    steps[:, :2] = np.diff(points, axis=0, prefix=np.array([start]))
+    steps[:, :2] = np.diff(points, axis=0, prepend=np.array([start]))
     steps[ends, 2] = 1
     steps[-1, 3] = 1
     return steps

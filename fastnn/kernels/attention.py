@@ -21,8 +21,8 @@ def scaled_dot_product_attention(
     query (N, H, L, E), key (N, H, S, E), value (N, H, S, F) -> o (N, H, L, F), which lies in memory
     as query does, and lse (N, H, L), the logarithms of the sums of exp(scale q k' + mask).
 
-    mask      broadcast to (N, H, L, S): booleans, False where a query must not see a key, or numbers
-              of query's dtype that are added
+    mask      broadcast to (N, H, L, S): booleans, False where a query must not see a key, or
+              numbers of query's dtype that are added
     lengths   (N,) integers: key S and value beyond a sequence's length are not looked at
     causal    query i sees the keys 0 to i alone; nothing is computed for the others
     scale     None: 1 / sqrt(E)
@@ -80,9 +80,9 @@ def attend_heads(sources, *, heads, batch_first=False, **options):
     """`scaled_dot_product_attention` of what a layer's projections gave, without moving the heads
     about: (o, lse).
 
-    sources   arrays that hold, side by side along the last axis, query, key and value, of D features
-              each: all three in one, (T, N, 3 D), or query and both others, or one each; head h
-              takes the features from h D / heads on
+    sources   arrays that hold, side by side along the last axis, query, key and value, of D
+              features each: all three in one, (T, N, 3 D), or query and both others, or one each;
+              head h takes the features from h D / heads on
     o         (T, N, D); lse (N, H, T)
 
     batch_first: (N, T, ...) throughout. The other options are that function's.
@@ -136,8 +136,8 @@ def _heads(op, sources, heads, batch_first):
     width, rest = divmod(sum(a.shape[2] for a in arrays), 3)
     if rest or not width or width % heads or any(a.shape[2] % width for a in arrays):
         raise ValueError(
-            f"{op}: sources must hold query, key and value, each of as many features, a multiple of "
-            f"{heads} heads, got {', '.join(str(a.shape) for a in arrays)}"
+            f"{op}: sources must hold query, key and value, each of as many features, a "
+            f"multiple of {heads} heads, got {', '.join(str(a.shape) for a in arrays)}"
         )
     return [part for a in arrays for part in _split(a, width, heads, batch_first)]
 

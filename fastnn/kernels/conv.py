@@ -82,9 +82,7 @@ def _forward(
         residual = _checks.array(op, "residual", residual, 4, x)
         y_shape = (x.shape[0], w.shape[0], *y_size)
         if residual.shape != y_shape:
-            raise ValueError(
-                f"{op}: residual must have y's shape {y_shape}, got {residual.shape}"
-            )
+            raise ValueError(f"{op}: residual must have y's shape {y_shape}, got {residual.shape}")
         residual = channels_last(residual).transpose(0, 3, 1, 2)
     plain = scale is None and residual is None
     if plain and _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups):

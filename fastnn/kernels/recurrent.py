@@ -197,9 +197,7 @@ def lstm_step_backward(
 # ---- gru ----------------------------------------------------------------------------------------
 
 
-def gru(
-    x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, reset_after=True, lengths=None, reverse=False
-):
+def gru(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, reset_after=True, lengths=None, reverse=False):
     """r, z = sigmoid(w_ih x[t] + b_ih + w_hh h[t-1] + b_hh),
     n = tanh(w_in x[t] + b_in + r (w_hn h[t-1] + b_hn)), or, with reset_after=False,
     n = tanh(w_in x[t] + b_in + w_hn (r h[t-1]) + b_hn),

@@ -52,9 +52,7 @@ def softmax_cross_entropy(
     """
     op = "softmax_cross_entropy"
     logits = _checks.array(op, "logits", logits, 2)
-    target, weight = _options(
-        op, logits, target, weight, ignore_index, reduction, label_smoothing
-    )
+    target, weight = _options(op, logits, target, weight, ignore_index, reduction, label_smoothing)
     log_probs = _softmax.softmax(np.ascontiguousarray(logits), 1, True)
     loss = _cross_entropy.cross_entropy(
         log_probs, target, weight, ignore_index, label_smoothing, reduction
@@ -124,9 +122,7 @@ _CHANNELS_LAST = (0, 3, 1, 2)  # where the axes N, C, H, W stand in memory
 
 
 def _is_channels_last(x):
-    return (
-        x.ndim == 4 and not x.flags.c_contiguous and x.transpose(0, 2, 3, 1).flags.c_contiguous
-    )
+    return x.ndim == 4 and not x.flags.c_contiguous and x.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
 def _options(op, logits, target, weight, ignore_index, reduction, label_smoothing):

@@ -256,7 +256,9 @@ def sample(model, vocabulary, images, *, temperature=1.0, limit=30, rng=None):
 def log_likelihood(model, images, before, lengths, after, *, batch_size=256):
     """log p(caption | picture) of N pictures and their captions, as `numbered`: float64 (N,)."""
     totals = []
-    for part in zip(*(_parts(a, batch_size) for a in (images, before, lengths, after)), strict=True):
+    for part in zip(
+        *(_parts(a, batch_size) for a in (images, before, lengths, after)), strict=True
+    ):
         with inference(model):
             losses = np.asarray(caption_loss(model(*part[:3]), part[3], "none"), np.float64)
         totals.append(-np.add.reduceat(losses, np.cumsum(part[2]) - part[2]))

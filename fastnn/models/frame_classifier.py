@@ -35,11 +35,14 @@ class FrameClassifier(nn.Module):
             raise ValueError(f"FrameClassifier: size must be 7 or more, got {size}")
         self.cnn = nn.Sequential(
             nn.Conv2d(in_channels, 8, 5, stride=2, padding=2),
+            nn.BatchNorm2d(8),
             nn.ReLU(),
             nn.Conv2d(8, 16, 3, padding=1),
+            nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Conv2d(16, 32, 3, padding=1),
+            nn.BatchNorm2d(32),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Flatten(),

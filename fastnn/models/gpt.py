@@ -18,7 +18,7 @@ class GPT(nn.Module):
 
     characters  V: how many different ones there are
     context     the most characters that it sees at once
-    width       of a character's vector; heads divide it; the feed-forward networks are 4 times as wide
+    width       of a character's vector, a multiple of heads; feed-forward networks have 4 times it
     dropout     of the embedding, the attention's weights and every block's output, in training
 
     forward(numbers (N, T)) -> logits (N, T, V) for the characters that follow, T <= context.
@@ -79,7 +79,9 @@ def write(model, vocabulary, prime="", length=200, *, temperature=1.0, rng=None)
     """Yield `length` characters that go on from `prime` (its last, as many as the context holds),
     one at a time: `char_rnn.write`, for a GPT."""
     numbers = vocabulary.encode(prime or ("\n" if "\n" in vocabulary else vocabulary.symbols[:1]))
-    return _write(model, vocabulary, numbers[-model.config["context"] :][None], length, temperature, rng)
+    return _write(
+        model, vocabulary, numbers[-model.config["context"] :][None], length, temperature, rng
+    )
 
 
 def _write(model, vocabulary, numbers, length, temperature, rng):

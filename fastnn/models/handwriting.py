@@ -119,8 +119,8 @@ def log_density(parameters, steps):
 
     def backward(dy):  # y = log sum_j exp(log_joint_j) + log_flags
         share = np.exp(log_joint - log_mixture)  # gamma (28)
-        d_zx = (minus * (1 + less) + plus * (1 + more)) / 2  # d(q / 2) / dz1
-        d_zy = (plus * (1 + more) - minus * (1 + less)) / 2
+        d_zx = (minus * (1 + less) + plus * (1 + more)) / 4  # d(q / 2) / dz1
+        d_zy = (plus * (1 + more) - minus * (1 + less)) / 4
         d_r = np.tanh(r) - (minus * minus * less - plus * plus * more) / 4
         parts = [
             share - np.exp(log_pi),  # (29)

@@ -139,18 +139,21 @@ def loss(model, batch, label_smoothing=0.0):
     )
 
 
-def translate(model, sources, *, beam=5, limit=None, alpha=0.6, batch_size=64):
+def translate(
+    model, sources, *, beam=5, limit=None, alpha=0.6, batch_size=64, make_step=None
+):  # fmt: skip
     """The likeliest translations that `decoding.beam_search` finds: a list of int64 arrays, START
     and END left out. sources: a list of int64 arrays. limit: the most words; None: one and a half
     times the source's, and ten. beam=1: the likeliest word at every step. UNKNOWN is never
-    written. The model is in evaluation mode meanwhile."""
+    written. make_step: `stepper`'s like, for another kind of model. The model is in evaluation mode
+    meanwhile."""
     order = np.argsort([len(source) for source in sources], kind="stable")
     translations = [None] * len(sources)
     with inference(model):
         for begin in range(0, len(order), batch_size):
             rows = order[begin : begin + batch_size]
             most = limit or 10 + 3 * len(sources[rows[-1]]) // 2
-            step, state = stepper(model, [sources[row] for row in rows])
+            step, state = (make_step or stepper)(model, [sources[row] for row in rows])
             found = decoding.beam_search(
                 step, state, len(rows), start=START_NUMBER, end=END_NUMBER, beam=beam, limit=most,
                 alpha=alpha, never=(UNKNOWN_NUMBER, START_NUMBER),

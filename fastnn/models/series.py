@@ -3,7 +3,7 @@ by least squares."""
 
 import numpy as np
 
-from .. import nn
+from .. import functional, nn
 from .char_rnn import CELLS
 
 
@@ -83,7 +83,7 @@ class SeriesPredictor(nn.Module):
     dropout    of the outputs of every recurrent layer, in training
     shortcut   None, or a `VectorAutoregression` that was fitted: its sum is added to the output,
                which begins at 0, so that training begins at its answers and only has to find what
-               is not linear. Its coefficients are parameters and are trained too.
+               is not linear. Its coefficients stay as they are (buffers slope and offset).
 
     forward(window (N, T, D)) -> (N, H, K).
     """
@@ -103,17 +103,18 @@ class SeriesPredictor(nn.Module):
             nn.init.forget_gate_bias_(self.rnn)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(units, horizon * targets)
-        self.shortcut = None
+        self.register_buffer("slope", None)
+        self.register_buffer("offset", None)
         if shortcut is not None:
-            *shape, steps, inputs = shortcut.coefficients.shape
+            *shape, _, inputs = shortcut.coefficients.shape
             if (*shape, inputs) != (*self.shape, features):
                 raise ValueError(
                     f"SeriesPredictor: the shortcut takes {inputs} features to {tuple(shape)}, "
                     f"expected {features} to {self.shape}"
                 )
-            self.shortcut = nn.Linear(steps * features, horizon * targets)
-            self.shortcut.weight.data[...] = shortcut.coefficients.reshape(horizon * targets, -1)
-            self.shortcut.bias.data[...] = shortcut.intercept.reshape(-1)
+            dtype = self.linear.weight.dtype
+            self.slope = shortcut.coefficients.reshape(horizon * targets, -1).astype(dtype)
+            self.offset = shortcut.intercept.reshape(-1).astype(dtype)
             nn.init.zeros_(self.linear.weight)
             nn.init.zeros_(self.linear.bias)
 
@@ -121,6 +122,6 @@ class SeriesPredictor(nn.Module):
         window = np.ascontiguousarray(window)
         outputs, _ = self.rnn(window.swapaxes(0, 1))
         y = self.linear(self.dropout(outputs[-1]))
-        if self.shortcut is not None:
-            y = y + self.shortcut(window.reshape(len(window), -1))
+        if self.slope is not None:
+            y = y + functional.linear(window.reshape(len(window), -1), self.slope, self.offset)
         return y.reshape(len(window), *self.shape)

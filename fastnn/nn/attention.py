@@ -11,7 +11,7 @@ from .module import Module, Parameter
 
 
 class MultiheadAttention(Module):
-    """o = concat(head_1, ..., head_H) W_o^T + b_o, head_i = attention(q W_qi^T, k W_ki^T, v W_vi^T).
+    """o = [head_1, ..., head_H] W_o^T + b_o,  head_i = attention(q W_qi^T, k W_ki^T, v W_vi^T).
 
     query (L, N, embed_dim), key (S, N, kdim), value (S, N, vdim), or with batch_first (N, L, ...),
     or without N -> o shaped as query, and the weights: (N, L, S), their mean over the heads, or
@@ -26,7 +26,7 @@ class MultiheadAttention(Module):
     dropout: of the weights. bias: of all four projections. add_bias_kv: a learnt key and value,
     add_zero_attn: a key and value of zeros, at the end of each sequence. Parameters and their keys
     are torch's: in_proj_weight (3 embed_dim, embed_dim) and in_proj_bias, or where kdim or vdim are
-    others, q_proj_weight, k_proj_weight and v_proj_weight; bias_k, bias_v; out_proj.weight and bias.
+    others, q_proj_weight, k_proj_weight, v_proj_weight; bias_k, bias_v; out_proj.weight and .bias.
 
     Vaswani et al. 2017, arXiv:1706.03762.
     """

@@ -1,4 +1,4 @@
-"""Where in a sequence a vector stands, told to layers that would not notice. (torch has neither.)"""
+"""Where in a sequence a vector stands, told to layers that would not notice. torch has neither."""
 
 import numpy as np
 

@@ -227,8 +227,8 @@ class TransformerDecoder(Module):
 class Transformer(Module):
     """Encoder and decoder: y = decoder(tgt, encoder(src)), both with a layer norm at the end.
 
-    src (S, N, d_model), tgt (T, N, d_model), with batch_first (N, ...), or without N -> tgt's shape.
-    Matrices start Glorot-uniform.
+    src (S, N, d_model), tgt (T, N, d_model), with batch_first (N, ...), or without N -> tgt's
+    shape. Matrices start Glorot-uniform.
     """
 
     def __init__(

@@ -102,9 +102,7 @@ class EarlyStopping(_Monitor):
     restore_best: put the best epoch's parameters back into the model when training ends.
     """
 
-    def __init__(
-        self, patience=5, *, monitor=None, mode=None, min_delta=0.0, restore_best=True
-    ):
+    def __init__(self, patience=5, *, monitor=None, mode=None, min_delta=0.0, restore_best=True):
         super().__init__(monitor, mode, min_delta)
         if patience < 1:
             raise ValueError(f"EarlyStopping: patience must be >= 1, got {patience}")
@@ -144,9 +142,7 @@ class ModelCheckpoint(_Monitor):
     Each file is replaced in one step: a run killed while saving leaves the previous file whole.
     """
 
-    def __init__(
-        self, path, *, last=None, monitor=None, mode=None, min_delta=0.0, metadata=None
-    ):
+    def __init__(self, path, *, last=None, monitor=None, mode=None, min_delta=0.0, metadata=None):
         super().__init__(monitor, mode, min_delta)
         self.path = os.fspath(path)
         if last is None:
@@ -163,9 +159,7 @@ class ModelCheckpoint(_Monitor):
 
         if self.improved(run):
             about = {"epoch": str(run.epoch), **{k: repr(v) for k, v in run.logs.items()}}
-            checkpoint.save(
-                run.model.state_dict(), self.path, metadata={**about, **self.metadata}
-            )
+            checkpoint.save(run.model.state_dict(), self.path, metadata={**about, **self.metadata})
 
     def save_last(self, run):
         """Called by `fit` when every callback has finished the epoch, so that all state is in."""

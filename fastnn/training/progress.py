@@ -134,8 +134,7 @@ class TqdmBar(EpochLines):
         if now >= self._next_text:  # tqdm redraws no more often than this either
             self._next_text = now + _REDRAW_SECONDS
             bar.set_description_str(
-                f"{numbers(run.logs)}  {self.speed(run)}"
-                f"  {duration(self.seconds_left(run))} left",
+                f"{numbers(run.logs)}  {self.speed(run)}  {duration(self.seconds_left(run))} left",
                 refresh=False,
             )
         bar.update()

@@ -42,7 +42,12 @@ from .additive_attention import (
     attention_lstm,
     attention_lstm_backward,
 )
-from .attention import scaled_dot_product_attention, scaled_dot_product_attention_backward
+from .attention import (
+    attend_heads,
+    attend_heads_backward,
+    scaled_dot_product_attention,
+    scaled_dot_product_attention_backward,
+)
 from .conv import col2im, conv1d, conv1d_backward, conv2d, conv2d_backward, im2col
 from .conv_transpose import (
     conv_transpose1d,
@@ -122,10 +127,11 @@ __all__ = [
     "adaptive_avg_pool1d_backward", "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
     "adaptive_max_pool1d", "adaptive_max_pool1d_backward", "adaptive_max_pool2d",
     "adaptive_max_pool2d_backward", "add", "additive_attention", "additive_attention_backward",
-    "attention_lstm", "attention_lstm_backward", "avg_pool1d", "avg_pool1d_backward", "avg_pool2d",
-    "avg_pool2d_backward", "batch_norm", "batch_norm_backward", "bernoulli", "col2im", "conv1d",
-    "conv1d_backward", "conv1d_max_over_time", "conv1d_max_over_time_backward", "conv2d",
-    "conv2d_backward", "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
+    "attend_heads", "attend_heads_backward", "attention_lstm", "attention_lstm_backward",
+    "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
+    "batch_norm_backward", "bernoulli", "col2im", "conv1d", "conv1d_backward",
+    "conv1d_max_over_time", "conv1d_max_over_time_backward", "conv2d", "conv2d_backward",
+    "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
     "conv_transpose2d_backward", "crf_decode", "crf_log_likelihood", "crf_log_likelihood_backward",
     "divide", "dropout", "dropout_backward", "dropout_channels", "dropout_channels_backward", "elu",
     "elu_backward", "embedding", "embedding_backward", "exp", "exp_backward", "gelu",
