@@ -122,7 +122,7 @@ def reader(epochs, seed, count):
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, epochs=(6, 3), digits=(6_000, 1_500), units=(192, 96), samples=(100, 20)
+        __doc__, argv, epochs=(10, 3), digits=(20_000, 1_500), units=(256, 96), samples=(100, 20)
     )
     train_part, test_part = load_mnist(dtype="uint8")
     steps, lengths, labels = drawings(train_part, arguments.digits)
