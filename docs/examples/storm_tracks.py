@@ -115,7 +115,7 @@ def train(past, future, epochs, seed, shortcut=None):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(20, 3), members=(5, 1))
+    arguments = options(__doc__, argv, epochs=(15, 3), members=(3, 1))
     train_storms, test_storms = load_hurdat2()
     past, future, _, _ = cut(train_storms)
     x, _, places, numbers = cut(test_storms)
