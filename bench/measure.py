@@ -164,6 +164,26 @@ def measure_language(threads, seconds):
             emit_row(section, case.label, threads, times, work=case.work, unit=case.unit)
 
 
+def measure_systems(threads, seconds):
+    import captioners
+    import taggers
+    import text_cnn
+    import transformers
+    import translation
+
+    for section, builds in (
+        ("text cnn", [partial(text_cnn.training, rule) for rule in ("Adadelta", "Adam")]),
+        ("taggers", [partial(taggers.training, tagger) for tagger in taggers.TAGGERS]),
+        ("translation", [partial(translation.training, translation.LARGE)]),
+        ("captioner", [captioners.training]),
+        ("gpt", [transformers.training]),
+    ):
+        for build in builds:
+            case = build()
+            times = time_case(case, case.impls, threads, 2 * seconds)
+            emit_row(section, case.label, threads, times, work=case.work, unit=case.unit)
+
+
 def measure_memory(threads, seconds):
     """Fresh processes, one an implementation; see memory.py. Their losses must agree."""
     import memory
@@ -263,6 +283,7 @@ MEASURES = {
     "networks": measure_networks,
     "inference": measure_inference,
     "language": measure_language,
+    "systems": measure_systems,
     "memory": measure_memory,
     "scaling": measure_scaling,
     "ops": measure_ops,

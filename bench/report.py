@@ -92,6 +92,18 @@ SECTIONS = {
         "the linear layer and the loss work. fastnn multiplies each of the 65 embedded characters "
         "by the first layer's weights once.",
     ),
+    "taggers": Section(
+        "Training step of a tagger, bidirectional LSTM and conditional random field, with Adam",
+        floor=3,
+        note="Sentences of unequal length, 2,000 words (bench/taggers.py). torch's forward "
+        "algorithm is a loop in Python over positions, each step one logsumexp for all sentences.",
+    ),
+    "translation": Section(
+        "Training step of encoder and decoder with additive attention, with Adam", floor=1.5,
+        note="One layer each (bench/translation.py). torch's encoder has packed sequences, its "
+        "decoder is a loop over LSTMCell and batched attention, the last layers and the loss are "
+        "over all steps at once, of the words that there are, whose frequencies are Zipf's.",
+    ),
     "peephole": Section(
         "The same with peepholes, against fastnn's without", floor=1 / 1.2,
         note="The bar is at most 1.2 times the time without: a ratio of 0.83x.",
@@ -103,6 +115,23 @@ SECTIONS = {
             "LSTM 2x512, batch 64, T 64": 1.1, "LSTM 2x512, batch 1, T 1, one character": 3,
         },
         note="The whole batch at once; and one character, as when a text is sampled.",
+    ),
+    "captioner": Section(
+        "Training step of a captioner with Adam", floor=1.5,
+        note="Four convolutions with batch normalisation, an LSTM over captions of 1 to 11 words "
+        "of 1,800, linear layer, cross-entropy (bench/captioners.py). torch has packed sequences.",
+    ),
+    "text cnn": Section(
+        "Training step of a text CNN", floor=1.5,
+        note="Kim 2014: sentences of 21 words on average, padded to the longest, 21,000 vectors of "
+        "300, 3 x 100 filters (bench/text_cnn.py). fastnn multiplies only the words that are "
+        "there, and takes the gradients of the winning windows alone. torch has foreach=True for "
+        "Adadelta, fused=True for Adam.",
+    ),
+    "gpt": Section(
+        "Training step of a character GPT with Adam", floor=1.3,
+        note="Pre-normalisation, GELU, 65 characters (bench/transformers.py). torch has its own "
+        "scaled_dot_product_attention.",
     ),
     "ops": Section(
         "One recorded operation on arrays of 3 x 4", floor=1 / 1.5,

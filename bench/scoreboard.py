@@ -5,10 +5,11 @@
     python bench/scoreboard.py --quick              a rough look -> standard output
     python bench/scoreboard.py --readme             the summary of docs/performance.md -> README.md
 
-Sections: gemm, conv, layers, step, networks, inference, memory, scaling, ops, peak, import. Each
-number of threads is measured in a process of its own (measure.py), whose environment says so
-before NumPy is loaded. Ratios within one run count; absolute times depend on the machine and its
-mood. A run of everything also draws docs/performance-cost.png, where matplotlib is installed.
+Sections: gemm, conv, layers, step, networks, inference, language, systems, memory, scaling, ops,
+peak, import. Each number of threads is measured in a process of its own (measure.py), whose
+environment says so before NumPy is loaded. Ratios within one run count; absolute times depend on
+the machine and its mood. A run of everything also draws docs/performance-cost.png, where matplotlib
+is installed.
 """
 
 import argparse
@@ -27,8 +28,8 @@ README = ROOT / "README.md"
 MEASURE = ROOT / "bench" / "measure.py"
 PICTURE = "performance-cost.png"
 SECTIONS = (
-    "gemm", "conv", "layers", "step", "networks", "inference", "language", "memory", "scaling",
-    "ops", "peak", "import",
+    "gemm", "conv", "layers", "step", "networks", "inference", "language", "systems",
+    "memory", "scaling", "ops", "peak", "import",
 )  # fmt: skip
 ONE_PROCESS = ("ops", "peak", "import")  # one thread by nature: measured with the first number only
 SECONDS, QUICK_SECONDS = 2.5, 0.2

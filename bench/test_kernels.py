@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import captioners
 import cases
 import cases_conv
 import cases_elementwise
@@ -14,6 +15,9 @@ import numpy_impl
 import pytest
 import shapes
 import steps
+import taggers
+import text_cnn
+import translation
 
 PLAIN = ["fastnn", "numpy", "torch"]
 IMAGES = ["fastnn", "numpy", "torch NCHW", "torch channels_last"]
@@ -249,6 +253,11 @@ def test_mlp_training_step(measure, impl):
     measure(impl, steps.mlp)
 
 
+@impls("fastnn", "torch", "torch, foreach/fused")
+def test_text_cnn_training_step(measure, impl):
+    measure(impl, text_cnn.training, "Adadelta")
+
+
 @impls("fastnn", "torch", "torch, fused Adam")
 @pytest.mark.parametrize("model", language_models.TRAINING[:1], ids=str)
 def test_language_model_training_step(measure, model, impl):
@@ -258,6 +267,16 @@ def test_language_model_training_step(measure, model, impl):
 @impls("fastnn", "torch", "torch, fused Adam")
 def test_language_model_training_step_with_lengths(measure, impl):
     measure(impl, language_models.ragged, language_models.TRAINING[0])
+
+
+@impls("fastnn", "torch", "torch, fused Adam")
+def test_tagger_training_step(measure, impl):
+    measure(impl, taggers.training, taggers.TAGGERS[0])
+
+
+@impls("fastnn", "torch", "torch, fused Adam")
+def test_translation_training_step(measure, impl):
+    measure(impl, translation.training, translation.SMALL)
 
 
 @impls("fastnn", "fastnn, no peepholes")
@@ -270,3 +289,8 @@ def test_language_model_with_peepholes(measure, impl):
 def test_language_model_answer(measure, answer, impl):
     model = language_models.TRAINING[0] if answer == "inference" else language_models.SAMPLED
     measure(impl, getattr(language_models, answer), model)
+
+
+@impls("fastnn", *captioners.TORCH)
+def test_captioner_training_step(measure, impl):
+    measure(impl, captioners.training)

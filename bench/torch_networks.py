@@ -104,6 +104,41 @@ class VGG11(nn.Module):
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
 
+class Captioner(nn.Module):
+    """fastnn.models.captioner.Captioner, the LSTM form, without its dropout."""
+
+    def __init__(self, words, units, embedding=128, widths=(32, 64, 96, 128)):
+        super().__init__()
+        self.encoder = nn.Module()
+        self.encoder.convs, self.encoder.norms = nn.ModuleList(), nn.ModuleList()
+        channels = 3
+        for i, (wider, stride) in enumerate(zip(widths, (2, 2, 1, 2), strict=True)):
+            size = 3 if i else 5
+            self.encoder.convs.append(
+                nn.Conv2d(channels, wider, size, stride, padding=size // 2, bias=False)
+            )
+            self.encoder.norms.append(nn.BatchNorm2d(wider))
+            channels = wider
+        self.pool = nn.AdaptiveAvgPool2d(3)
+        self.look = nn.Linear(9 * channels, embedding)
+        self.embedding = nn.Embedding(words, embedding)
+        self.rnn = nn.LSTM(embedding, units, batch_first=True)
+        self.linear = nn.Linear(units, words)
+
+    def forward(self, inputs):
+        """images (N, C, H, W), words before (N, T) and lengths (N,) -> the logits of all words,
+        in the order of the packed sequence."""
+        x, before, lengths = inputs
+        for conv, norm in zip(self.encoder.convs, self.encoder.norms, strict=True):
+            x = F.relu(norm(conv(x)), inplace=True)
+        picture = self.look(torch.flatten(self.pool(x), 1))
+        steps = torch.cat([picture[:, None], self.embedding(before)], 1)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            steps, lengths + 1, batch_first=True, enforce_sorted=False
+        )
+        return self.linear(self.rnn(packed)[0].data[len(before) :])
+
+
 class LeNet5(nn.Sequential):
     def __init__(self, classes):
         super().__init__()

@@ -96,34 +96,18 @@ def _recurrent_step_backward(kernel, draw, b, n, gates, states, **options):
     return (*first, x, w_ih, w_hh, kernel(*arguments, **options)[-1]), options
 
 
-def _dot_attention(draw, b, n, heads=5):  # query, key, value
-    queries, keys = 20 + n // 300, 30 + n // 250
-    shapes = (queries, 7), (keys, 7), (keys, 9)
-    return [draw(b, heads, *shape) for shape in shapes]
-
-
-def _dot_attention_backward(draw, b, n, heads=5, **options):
-    inputs = _dot_attention(draw, b, n, heads)
-    o, lse = kernels.scaled_dot_product_attention(*inputs, **options)
-    return (draw(*o.shape), *inputs, o, lse), options
-
-
-def _attend_heads_backward(source, dy, **options):
-    return (dy, [source], *kernels.attend_heads([source], **options)), options
-
-
 def _source(draw, b, n):  # keys and values
     positions, batch = 5 + n // 20_000, b * (1 + n // 5000)
     return draw(positions, batch, 19), draw(positions, batch, 23)
 
 
-def _attention(draw, b, n):
+def _additive(draw, b, n):
     keys, values = _source(draw, b, n)
     return draw(4, keys.shape[1], 19), keys, values, draw(19)
 
 
-def _attention_backward(draw, b, n):
-    arguments = _attention(draw, b, n)
+def _additive_backward(draw, b, n):
+    arguments = _additive(draw, b, n)
     context, weights = kernels.additive_attention(*arguments)
     return draw(*context.shape), draw(*weights.shape), *arguments, weights
 
@@ -140,6 +124,42 @@ def _attention_lstm_backward(draw, b, n):
     results = kernels.attention_lstm(x, h, c, keys, values, *weights, b_ih, b_hh, w_query, v)
     gradients = [draw(*a.shape) for a in results[:-1]]
     return *gradients, x, keys, values, *weights, w_query, v, results[-1]
+
+
+def _crf(draw, b, n):  # emissions, transitions, start, end
+    emissions = draw(_steps(n), b * (1 + n // 5000), 11)
+    return [emissions, draw(11, 11), draw(11), draw(11)]
+
+
+def _crf_tagged(draw, b, n):  # with tags, after the emissions
+    emissions, *scores = _crf(draw, b, n)
+    return [emissions, draw.ints(11, *emissions.shape[:2]), *scores]
+
+
+def _crf_lengths(draw, b, n):
+    return {"lengths": draw.ints(_steps(n) + 1, b * (1 + n // 5000))}
+
+
+def _crf_backward(draw, b, n):
+    arguments, lengths = _crf_tagged(draw, b, n), _crf_lengths(draw, b, n)
+    ll, saved = kernels.crf_log_likelihood(*arguments, **lengths)
+    return (draw(*ll.shape), *arguments, saved), lengths
+
+
+def _attention(draw, b, n, heads=5):  # query, key, value
+    queries, keys = 20 + n // 300, 30 + n // 250
+    shapes = (queries, 7), (keys, 7), (keys, 9)
+    return [draw(b, heads, *shape) for shape in shapes]
+
+
+def _attention_backward(draw, b, n, heads=5, **options):
+    inputs = _attention(draw, b, n, heads)
+    o, lse = kernels.scaled_dot_product_attention(*inputs, **options)
+    return (draw(*o.shape), *inputs, o, lse), options
+
+
+def _attend_heads_backward(source, dy, **options):
+    return (dy, [source], *kernels.attend_heads([source], **options)), options
 
 
 def _rows(draw, b, n, columns=37):
@@ -170,6 +190,13 @@ TABLE = {
         (d(b, 7, n), d(33, 7, 4), d(33)), {"stride": 2, "padding": 3, "activation": "relu"}),
     "conv1d_backward": lambda d, b, n: (
         (d(b, 33, n), d(b, 7, n), d(33, 7, 5)), {"padding": 4, "dilation": 2}),
+    "conv1d_max_over_time": lambda d, b, n: (
+        (d(b, 7, n), d(33, 7, 4), d(33)), {"padding": 3, "lengths": n - d.ints(n - 1, b)}),
+    "conv1d_max_over_time many": lambda d, b, n: (
+        (d(b * (1 + n // 40), 37, 21), d(43, 37, 3)), {"padding": 1}),
+    "conv1d_max_over_time_backward": lambda d, b, n: (
+        (d(b * (1 + n // 400), 133), d.ints(10, b * (1 + n // 400), 133),
+         d(b * (1 + n // 400), 37, 11), d(133, 37, 4)), {"padding": 1}),
     "conv_transpose2d": lambda d, b, n: (
         (_image(d, b, n), d(5, 17, 3, 4), d(17)), {**_WINDOW, "output_padding": (1, 0)}),
     "conv_transpose2d to few": lambda d, b, n: ((_image(d, b, n), d(5, 3, 3, 4)), {"stride": 2}),
@@ -195,6 +222,11 @@ TABLE = {
     "conv2d_backward slices": lambda d, b, n: (
         (d(b, 20, 6 + n // 400, 10), d(b, 18, 12 + n // 400 * 2, 14), d(20, 9, 3, 5)),
         {"groups": 2, **_WINDOW}),
+    "crf_log_likelihood": lambda d, b, n: (_crf_tagged(d, b, n), {}),
+    "crf_log_likelihood lengths": lambda d, b, n: (
+        _crf_tagged(d, b, n), _crf_lengths(d, b, n)),
+    "crf_log_likelihood_backward": _crf_backward,
+    "crf_decode": lambda d, b, n: (_crf(d, b, n), _crf_lengths(d, b, n)),
     "im2col": lambda d, b, n: ((_image(d, b, n), (3, 5)), _WINDOW),
     "col2im": lambda d, b, n: (
         (d(b, 45, (6 + n // 400) * 14), (12 + n // 400 * 2, 14), (3, 3)), _COLUMNS),
@@ -242,6 +274,7 @@ TABLE = {
         {"y": _image(d, b, n), "activation": "relu"}),
     "batch_norm_backward eval": lambda d, b, n: (
         (_image(d, b, n, 67), _image(d, b, n, 67), d(67), d.positive(67)), {"training": False}),
+    "batch_norm_fold": lambda d, b, n: ((d(7), d.positive(7), d(7), d(7)), {"conv_bias": d(7)}),
     "group_norm": lambda d, b, n: ((_image(d, b, n, 6), 2, d(6), d(6)), {}),
     "group_norm_backward": lambda d, b, n: (
         (_image(d, b, n, 6), _image(d, b, n, 6), d(b, 3), d.positive(b, 3), d(6)), {}),
@@ -273,23 +306,22 @@ TABLE = {
     "gru_step": lambda d, b, n: (_recurrent_step(d, b, n, 3, 1), {"reset_after": False}),
     "gru_step_backward": lambda d, b, n: _recurrent_step_backward(
         kernels.gru_step, d, b, n, 3, 1),
+    "additive_attention": lambda d, b, n: (_additive(d, b, n), {}),
+    "additive_attention_backward": lambda d, b, n: (_additive_backward(d, b, n), {}),
+    "attention_lstm": lambda d, b, n: (_attention_lstm(d, b, n), {}),
+    "attention_lstm_backward": lambda d, b, n: (_attention_lstm_backward(d, b, n), {}),
     "scaled_dot_product_attention": lambda d, b, n: (
-        _dot_attention(d, b, n),
-        {"mask": d(b, 1, 1, 30 + n // 250) > 0, "dropout": 0.1, "seed": 7}),
+        _attention(d, b, n), {"mask": d(b, 1, 1, 30 + n // 250) > 0, "dropout": 0.1, "seed": 7}),
     "scaled_dot_product_attention causal": lambda d, b, n: (
-        _dot_attention(d, b, n), {"causal": True, "lengths": d.ints(30, b)}),
-    "scaled_dot_product_attention_backward": lambda d, b, n: _dot_attention_backward(
+        _attention(d, b, n), {"causal": True, "lengths": d.ints(30, b)}),
+    "scaled_dot_product_attention_backward": lambda d, b, n: _attention_backward(
         d, b, n, mask=d(5, 20 + n // 300, 30 + n // 250), scale=0.3, dropout=0.1, seed=7),
-    "scaled_dot_product_attention_backward few": lambda d, b, n: _dot_attention_backward(
+    "scaled_dot_product_attention_backward few": lambda d, b, n: _attention_backward(
         d, min(b, 1), n, heads=1, lengths=d.ints(30, min(b, 1))),
     "attend_heads": lambda d, b, n: (
         ([d(7 + n // 1000, b, 12), d(9 + n // 1000, b, 24)],), {"heads": 2}),
     "attend_heads_backward": lambda d, b, n: _attend_heads_backward(
         d(b, 13 + n // 500, 36), d(b, 13 + n // 500, 12), heads=3, batch_first=True, causal=True),
-    "additive_attention": lambda d, b, n: (_attention(d, b, n), {}),
-    "additive_attention_backward": lambda d, b, n: (_attention_backward(d, b, n), {}),
-    "attention_lstm": lambda d, b, n: (_attention_lstm(d, b, n), {}),
-    "attention_lstm_backward": lambda d, b, n: (_attention_lstm_backward(d, b, n), {}),
     "relu": _elementwise(1),
     "relu_backward": _elementwise(2),
     "sigmoid": _elementwise(1),
@@ -372,7 +404,12 @@ INPLACE = {
 }  # fmt: skip
 
 # The kernels with no entry of their own, and why.
-ELSEWHERE = {"PackedMatrix": "a class", "pack": "test_kernels_gemm.py"}
+ELSEWHERE = {
+    "PackedMatrix": "a class", "pack": "test_kernels_gemm.py",
+    **dict.fromkeys(
+        ("huffman_tree", "negative_sampling", "word2vec", "word_table"), "test_kernels_word2vec.py"
+    ),
+}  # fmt: skip
 
 
 def arguments(name, dtype, b=3, n=SMALL):

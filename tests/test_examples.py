@@ -127,6 +127,17 @@ def test_batch_norm_mnist(example):
     assert results["with"]["travel"] < results["without"]["travel"] / 2
 
 
+@needs("emoji-captions")
+def test_captions(example):
+    """A taste of training: names are already likelier given their own pictures."""
+    pytest.importorskip("sacrebleu")
+    results = example("captions")
+    assert 0.1 < results["nearest"]["exact"] < 0.9
+    for form in ("rnn", "attention"):
+        assert results[form]["true"] > results[form]["shuffled"] + 0.05
+    assert set(results) == {"nearest", "lstm", "rnn", "attention"}
+
+
 def test_convolution_arithmetic(example, capsys):
     results = example("convolution_arithmetic")
     shapes = [shape for shape, _ in results["layers"]]
@@ -186,6 +197,15 @@ def test_dropout_mnist(example):
     assert results[512, True]["test"] < results[512, False]["test"]
 
 
+@needs("emoji-captions")
+def test_image_sentence_retrieval(example):
+    results = example("image_sentence_retrieval")
+    chance = results["chance"]["median rank"]
+    for name in ("36 regions and the whole", "the whole picture", "nearest picture"):
+        assert results[name]["median rank"] < 0.85 * chance
+        assert results[name]["R@1"] <= results[name]["R@5"] <= results[name]["R@10"]
+
+
 @needs_mnist
 def test_look_inside_lenet5(example):
     assert example("look_inside_lenet5")["accuracy"] > 0.85
@@ -231,6 +251,23 @@ def test_optimizers(example):
 
 
 @needs_mnist
+def test_moving_digits(example):
+    single, forward, both = example("moving_digits").values()
+    assert both["accuracy"] > single["accuracy"] + 0.02 > 0.3
+    gain = np.subtract(forward["by age"], single["by age"])
+    assert gain[-4:].mean() > max(0.02, gain[0] + 0.05)  # it comes with what has been seen
+
+
+@needs("resume-ner-zh")
+def test_named_entities(example, capsys):
+    results = example("named_entities")["resume-ner-zh"]
+    baseline, plain, field = results.values()
+    assert field["f1"] > plain["f1"] + 0.03 > baseline["f1"] + 0.2
+    assert field["astray"] < plain["astray"] / 2
+    assert capsys.readouterr().out.count("|ORG]") > 3
+
+
+@needs_mnist
 def test_rbm(example):
     results = example("rbm")
     cd1, cd10, persistent = results["likelihood"].values()
@@ -264,6 +301,32 @@ def test_gradients_through_time(example):
     assert vanishes[-1] < plain[-1] < 1e-6 < 1e-4 < biased[-1]
 
 
+@needs_mnist
+def test_handwriting(example):
+    results = example("handwriting")
+    assert results["LSTM"] > results["mixture"] + 0.2 > results["one Gaussian"] + 1.5
+    assert results["true strokes"] > 0.8
+
+
+@needs("names-gender")
+@needs("names-gender-zh")
+def test_name_gender(example):
+    pytest.importorskip("sklearn")
+    results = example("name_gender")
+    for language in ("English", "Chinese"):
+        accuracy = results[language]
+        assert accuracy["LSTM"] > accuracy["majority"] + 0.1
+        assert accuracy["n-grams"] > accuracy["majority"] + 0.2
+
+
+@needs("timeseries")
+def test_pm25(example):
+    results = example("pm25")
+    after = dict(zip((1, 3, 6, 12, 24), zip(*results.values(), strict=True), strict=True))
+    for persistence, regression, _, network in (after[6], after[12], after[24]):
+        assert regression < 0.97 * persistence and network < 0.95 * persistence
+
+
 def test_scikit_learn(example):
     pytest.importorskip("sklearn")
     results = example("scikit_learn")
@@ -287,6 +350,20 @@ def test_transformer_translation(example):
     results = example("transformer_translation")
     assert results["nats"] < results["unigram nats"] - 1
     assert results["Transformer"] > 3
+@needs("rt-polarity")
+def test_sentiment(example):
+    pytest.importorskip("sklearn")
+    results = example("sentiment")
+    assert 0.49 < results["majority"] < 0.51
+    assert results["LSTM, max"] > 0.57 and results["words"] > 0.65
+
+
+@needs("hurdat2")
+def test_storm_tracks(example):
+    results = example("storm_tracks")
+    for name in ("vector autoregression", "LSTM", "LSTM on autoregression"):
+        six, twelve, _, day = results[name] / results["persistence"]
+        assert twelve < 0.93 and day < 0.9 and six < 1
 
 
 @needs_mnist
@@ -298,6 +375,16 @@ def test_seeds_repeat_and_differ(example):
     assert first == again != other
 
 
+@needs("brown")
+def test_word_language_models(example):
+    results = example("word_language_models")
+    ngrams = results["Kneser-Ney"]["test"]
+    assert ngrams < results["1-grams"]["test"]
+    for name in ("Bengio", "Elman", "LSTM"):
+        assert results[name]["test"] < results["1-grams"]["test"]
+        assert results[name]["mixture"] < min(ngrams, results[name]["test"])
+
+
 def test_universal_approximation(example):
     results = example("universal_approximation")
     assert results["lecture"] < 0.51
@@ -305,6 +392,14 @@ def test_universal_approximation(example):
         errors = results[name]
         assert errors[64] < errors[8] < errors[2]
     assert results["tanh"][64] < 0.1 * results["tanh"][2]
+
+
+@needs("rt-polarity")
+def test_text_cnn(example):
+    pytest.importorskip("sklearn")
+    results = example("text_cnn")
+    assert results["CNN-rand"] > 65  # of a small network, after two epochs; half are favourable
+    assert results["naive Bayes"] > 75 and results["logistic regression"] > 70
 
 
 @needs_mnist
@@ -317,3 +412,32 @@ def test_vanishing_gradients(example):
     for kind in ("batch norm", "residual"):
         assert results["sigmoid", kind]["ratio"] > 0.03
         assert results["sigmoid", kind]["accuracy"] > 2 * chance
+
+
+@needs("multi30k")
+def test_translation(example):
+    pytest.importorskip("sacrebleu")
+    results = example("translation")
+    for name in ("with attention", "without"):
+        assert results[f"{name} nats"] < results["unigram nats"] - 0.8
+        assert results[name] > 0.5
+    assert 5 < results["nearest"] < 30
+
+
+@needs("tang-poems")
+def test_next_line(example):
+    results = example("next_line")
+    for name in ("with attention", "without"):
+        assert results[name] < results["unigrams"] - 0.1
+    assert 0 < results["most similar line's shared"] < 0.1
+
+
+@needs("brown")
+@needs("wordvec-eval")
+def test_word2vec(example):
+    results = example("word2vec")
+    for name in ("skip-gram, negative", "CBOW, negative"):
+        assert results[name]["WordSim-353"] > 0.13  # 274 pairs: by chance 0 +- 0.06
+        assert results[name]["right"] > 0.01 * results[name]["asked"]  # by chance one in 13,974
+    assert results["losses"][-1] < 0.95 * results["losses"][0]
+    assert results["cost"]["softmax"] > results["cost"]["negative"]

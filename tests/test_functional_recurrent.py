@@ -15,6 +15,7 @@ from fastnn import Tensor, cat, kernels, no_grad
 CELLS = {
     "tanh": ("rnn", 1, {}),
     "relu": ("rnn", 1, {"nonlinearity": "relu"}),
+    "sigmoid": ("rnn", 1, {"nonlinearity": "sigmoid"}),
     "identity": ("rnn", 1, {"nonlinearity": "identity"}),
     "lstm": ("lstm", 4, {}),
     "coupled": ("lstm", 3, {"coupled": True}),

@@ -103,6 +103,24 @@ def test_batch_norm_with_given_statistics(shape, activation, dtype):
     assert_all_near(gradients[:3], expected[:3], 64)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("c", [1, 5, 64])
+@pytest.mark.parametrize("left_out", [(), ("weight",), ("bias",), ("conv_bias",)], ids=str)
+def test_batch_norm_folds_into_the_convolution_before_it(left_out, c, dtype):
+    weight, bias = parameters(c, dtype)
+    mean, var = draw(c, dtype=dtype, seed=5), draw(2 * c, dtype=dtype, seed=6)[::2] ** 2
+    given = {"weight": weight, "bias": bias, "conv_bias": draw(c, dtype=dtype, seed=7)}
+    given |= dict.fromkeys(left_out)
+    scale, shift = kernels.batch_norm_fold(mean, var, **given, eps=1e-2)
+    assert scale.dtype == shift.dtype == dtype
+    x = draw(4, c, dtype=dtype, seed=8)
+    before = x if given["conv_bias"] is None else x + given["conv_bias"]
+    expected = reference.batch_norm(
+        before, given["weight"], given["bias"], mean=mean, var=var, eps=1e-2
+    )[0]
+    assert_near(x * scale + shift, expected, 64)
+
+
 def test_parameters_may_be_left_out():
     x, dy = draw(4, 6, 3, 3), draw(4, 6, 3, 3, seed=1)
     w, b = parameters(6, np.float64)
@@ -345,6 +363,12 @@ def test_nothing():
 X, C = np.zeros((2, 6, 4, 4), np.float32), np.zeros(6, np.float32)
 S, G = np.zeros(6), np.zeros((2, 3))
 ERRORS = [
+    (
+        lambda: kernels.batch_norm_fold(C, C[1:]),
+        ValueError,
+        r"batch_norm_fold: var must have shape \(6,\), got \(5,\)",
+    ),
+    (lambda: kernels.batch_norm_fold(C, S), TypeError, r"batch_norm_fold: var must be float32"),
     (
         lambda: kernels.batch_norm(C),
         ValueError,

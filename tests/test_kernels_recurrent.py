@@ -13,6 +13,7 @@ from fastnn import kernels
 CELLS = {
     "tanh": ("rnn", 1, {}),
     "relu": ("rnn", 1, {"nonlinearity": "relu"}),
+    "sigmoid": ("rnn", 1, {"nonlinearity": "sigmoid"}),
     "identity": ("rnn", 1, {"nonlinearity": "identity"}),
     "lstm": ("lstm", 4, {}),
     "peephole": ("lstm", 4, {"peephole": True}),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastnn import functional, manual_seed, nn, optim
+from fastnn.models.series import VectorAutoregression
 
 STEPS, D, U = 300, 2, 3
 A = np.array([[0.6, -0.3, 0.0], [0.2, 0.7, 0.1], [0.0, 0.2, -0.4]])
@@ -25,8 +26,10 @@ def series(noise):
 
 def least_squares(x, h):
     """A and B that minimise sum_t |h[t] - B x[t] - A h[t-1]|^2."""
-    found, *_ = np.linalg.lstsq(np.concatenate([h[:-1], x], axis=1), h[1:], rcond=None)
-    return found.T[:, :U], found.T[:, U:]
+    seen = np.concatenate([h[:-1], x], axis=1)
+    model = VectorAutoregression(intercept=False).fit(seen[:, None], h[1:, None])
+    found = model.coefficients[0, :, 0]
+    return found[:, :U], found[:, U:]
 
 
 def linear_rnn():

@@ -15,6 +15,7 @@ LENGTHS = [3, 6, 0, 4]
 KINDS = [
     (nn.RNN, {}),
     (nn.RNN, {"nonlinearity": "relu"}),
+    (nn.RNN, {"nonlinearity": "sigmoid"}),
     (nn.RNN, {"nonlinearity": "identity"}),
     (nn.LSTM, {}),
     (nn.LSTM, {"peephole": True}),

@@ -14,7 +14,7 @@ WARM_UP = 0.03  # of all steps
 
 
 def train(name, model, loader, *, epochs, validate, lr=2e-3, smoothing=0.1):
-    """Adam, its rate rising for 3 % of all steps and then falling along half a cosine to nothing. Keeps
+    """Adam, its rate rising for 3 % of all steps and falling to nothing along half a cosine. Keeps
     the parameters of the epoch whose validate(model), a number, was largest; returns all of these.
     """
     optimizer = optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.98))

@@ -14,10 +14,10 @@ from . import cpu
 
 MODULES = (
     "activation", "additive_attention", "attention", "conv", "conv_columns", "conv_weight",
-    "correlate", "correlate_planar", "cross_entropy", "dropout", "elementwise", "embedding",
-    "gemm", "gemv", "grouped", "im2col", "layer_norm", "layout", "local_response_norm", "memory",
-    "norm", "optim", "peak", "pool", "recurrent", "reduce", "resample", "softmax", "threads",
-    "tile", "window",
+    "correlate", "correlate_planar", "crf", "cross_entropy", "dropout", "elementwise", "embedding",
+    "gemm", "gemv", "grouped", "im2col", "layer_norm", "layout", "local_response_norm",
+    "max_over_time", "memory", "norm", "optim", "peak", "pool", "recurrent", "reduce", "resample",
+    "softmax", "threads", "tile", "window", "word2vec",
 )  # fmt: skip
 
 

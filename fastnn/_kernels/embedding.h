@@ -14,16 +14,18 @@
 #define TEMPLATE "embedding.inc.h"
 #include "each_dtype.h"
 
-/* y[c] = the sum over i < n of x[order[i] stride + c], c < columns, n >= 1; with `add`, y[c] is
- * added to it. The stride is in elements. */
+/* y[c] = the sum over i < n of weight[i] x[order[i] stride + c], c < columns, n >= 1; with `add`,
+ * y[c] is added to it. weight NULL: all are 1. The stride is in elements. */
 static inline void sum_rows(size_t itemsize, const void *x, ptrdiff_t stride,
-                            const ptrdiff_t *order, ptrdiff_t n, ptrdiff_t columns, int add,
-                            void *y)
+                            const ptrdiff_t *order, const void *weight, ptrdiff_t n,
+                            ptrdiff_t columns, int add, void *y)
 {
     if (itemsize == sizeof(float))
-        sum_rows_f32((const float *)x, stride, order, n, columns, add, (float *)y);
+        sum_rows_f32((const float *)x, stride, order, (const float *)weight, n, columns, add,
+                     (float *)y);
     else
-        sum_rows_f64((const double *)x, stride, order, n, columns, add, (double *)y);
+        sum_rows_f64((const double *)x, stride, order, (const double *)weight, n, columns, add,
+                     (double *)y);
 }
 
 #endif

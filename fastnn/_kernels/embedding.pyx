@@ -23,7 +23,7 @@ cnp.import_array()
 
 cdef extern from "embedding.h" nogil:
     void sum_rows(size_t itemsize, const void *x, Py_ssize_t stride, const Py_ssize_t *order,
-                  Py_ssize_t n, Py_ssize_t columns, bint add, void *y)
+                  const void *weight, Py_ssize_t n, Py_ssize_t columns, bint add, void *y)
 
 cdef enum:
     ITEM_ROWS = 256            # of forward's items
@@ -153,8 +153,8 @@ cdef void sum_item(const Job *job, Py_ssize_t item) noexcept nogil:
         stop = min(end - v - 1, job.start[v + 1])
         out = job.dweight + v * job.row_bytes if slot == own else job.parts + item * job.row_bytes
         if begin < stop:
-            sum_rows(job.itemsize, job.dy, job.dy_stride, job.order + begin, stop - begin,
-                     job.columns, False, out)
+            sum_rows(job.itemsize, job.dy, job.dy_stride, job.order + begin, NULL,
+                     stop - begin, job.columns, False, out)
         else:
             memset(out, 0, job.row_bytes)
         v += 1
@@ -169,8 +169,8 @@ cdef void add_parts(const Job *job, Py_ssize_t items, const Py_ssize_t *each) no
         last = item
         if job.start[v] + v < item * ITEM_SLOTS:
             last = (job.start[v + 1] + v) // ITEM_SLOTS
-            sum_rows(job.itemsize, job.parts, job.columns, each + item, last - item + 1,
-                     job.columns, True, job.dweight + v * job.row_bytes)
+            sum_rows(job.itemsize, job.parts, job.columns, each + item, NULL,
+                     last - item + 1, job.columns, True, job.dweight + v * job.row_bytes)
         item = last + 1
 
 

@@ -7,7 +7,9 @@ bits.
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
+from cython cimport floating
 from cython.parallel cimport prange, threadid
+from libc.math cimport sqrt
 from libc.string cimport memset
 
 from .layout cimport with_contiguous_pixels
@@ -258,3 +260,34 @@ def normalise_backward(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray y, cnp.ndarray
     memset(job.gradients, 0, cnp.PyArray_NBYTES(gradients))
     run(&job)
     return dx, gradients, dz
+
+
+cdef inline void fold_channels(const floating *mean, const floating *var, const floating *weight,
+                               const floating *bias, const floating *conv_bias, double eps,
+                               Py_ssize_t channels, floating *scale, floating *shift) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef double a
+    for c in range(channels):
+        a = (1.0 if weight == NULL else weight[c]) / sqrt(var[c] + eps)
+        scale[c] = <floating>a
+        shift[c] = <floating>(((0.0 if conv_bias == NULL else conv_bias[c]) - mean[c]) * a
+                              + (0.0 if bias == NULL else bias[c]))
+
+
+def fold(cnp.ndarray mean, cnp.ndarray var, cnp.ndarray weight, cnp.ndarray bias,
+         cnp.ndarray conv_bias, double eps):
+    """-> scale, shift (C), of contiguous arrays (C) of one dtype; the last three may be None."""
+    cdef cnp.ndarray scale = empty(1, mean.shape, cnp.PyArray_TYPE(mean), False)
+    cdef cnp.ndarray shift = empty(1, mean.shape, cnp.PyArray_TYPE(mean), False)
+    cdef void *w = NULL if weight is None else cnp.PyArray_DATA(weight)
+    cdef void *b = NULL if bias is None else cnp.PyArray_DATA(bias)
+    cdef void *before = NULL if conv_bias is None else cnp.PyArray_DATA(conv_bias)
+    if cnp.PyArray_TYPE(mean) == cnp.NPY_FLOAT32:
+        fold_channels[float](<float *>mean.data, <float *>var.data, <float *>w, <float *>b,
+                             <float *>before, eps, mean.shape[0], <float *>scale.data,
+                             <float *>shift.data)
+    else:
+        fold_channels[double](<double *>mean.data, <double *>var.data, <double *>w, <double *>b,
+                              <double *>before, eps, mean.shape[0], <double *>scale.data,
+                              <double *>shift.data)
+    return scale, shift

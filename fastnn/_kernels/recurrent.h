@@ -3,7 +3,7 @@
  *
  * With a the sum of both products and the biases, h' and c' the state of the step before:
  *
- *     RNN            h = tanh a, relu a or a
+ *     RNN            h = tanh a, relu a, sigmoid a or a
  *     LSTM           i f o = sigmoid a,  g = tanh a,  c = f c' + i g,  h = o tanh c
  *     LSTM_COUPLED   the same with i = 1 - f, and gates f g o
  *     GRU            r z = sigmoid a,  n = tanh(x's part + r q),  q = h''s part,  h = (1-z) n + z h'
@@ -18,7 +18,7 @@
 
 #include "vecmath.h"
 
-enum { RNN_TANH, RNN_RELU, RNN_IDENTITY, LSTM, LSTM_COUPLED, GRU, GRU_BEFORE };
+enum { RNN_TANH, RNN_RELU, RNN_SIGMOID, RNN_IDENTITY, LSTM, LSTM_COUPLED, GRU, GRU_BEFORE };
 enum { GRU_ALL, GRU_RESET, GRU_NEW }; /* what of a GRU's step: all, or r (and z), or n */
 
 typedef struct {

@@ -53,16 +53,20 @@ ALWAYS_INLINE V FN(gradient_of_h)(ARGUMENTS, const int carried)
 ALWAYS_INLINE void FN(rnn_vector)(ARGUMENTS, const int cell)
 {
     const V a = LOAD((const REAL *)s->gates + IN_GATES) + SUM(0);
-    const V h = cell == RNN_TANH ? FN(vec_tanh)(a) : cell == RNN_RELU ? FN(vec_relu)(a) : a;
+    const V h = cell == RNN_TANH ? FN(vec_tanh)(a)
+        : cell == RNN_RELU       ? FN(vec_relu)(a)
+        : cell == RNN_SIGMOID    ? FN(vec_sigmoid)(a)
+                                 : a;
     STORE((REAL *)s->h + AFTER, h);
 }
 
-ALWAYS_INLINE void FN(rnn_vector_backward)(ARGUMENTS, const int cell) /* h = tanh a, relu a, a */
+ALWAYS_INLINE void FN(rnn_vector_backward)(ARGUMENTS, const int cell) /* h = tanh a, ... */
 {
     const V dh = FN(gradient_of_h)(s, p, i, j, n, 0);
     const V h = LOAD((const REAL *)s->h + AFTER);
     const V da = cell == RNN_TANH ? dh * (1 - h * h)
         : cell == RNN_RELU        ? VEC_SELECT(V, h <= 0, (V){0}, dh)
+        : cell == RNN_SIGMOID     ? dh * (h * (1 - h))
                                   : dh;
     STORE((REAL *)s->dgates + IN_GATES, da);
 }
@@ -197,6 +201,7 @@ static void FN(recurrent_forward)(const recurrent_t *s, const part_t *p, int pha
     switch (s->cell) {
     case RNN_TANH: EACH_VECTOR(FN(rnn_vector), RNN_TANH) break;
     case RNN_RELU: EACH_VECTOR(FN(rnn_vector), RNN_RELU) break;
+    case RNN_SIGMOID: EACH_VECTOR(FN(rnn_vector), RNN_SIGMOID) break;
     case RNN_IDENTITY: EACH_VECTOR(FN(rnn_vector), RNN_IDENTITY) break;
     case LSTM: LSTM_OF(FN(lstm_vector), 0)
     case LSTM_COUPLED: LSTM_OF(FN(lstm_vector), 1)
@@ -212,6 +217,7 @@ static void FN(recurrent_backward)(const recurrent_t *s, const part_t *p, int ph
     switch (s->cell) {
     case RNN_TANH: EACH_VECTOR(FN(rnn_vector_backward), RNN_TANH) break;
     case RNN_RELU: EACH_VECTOR(FN(rnn_vector_backward), RNN_RELU) break;
+    case RNN_SIGMOID: EACH_VECTOR(FN(rnn_vector_backward), RNN_SIGMOID) break;
     case RNN_IDENTITY: EACH_VECTOR(FN(rnn_vector_backward), RNN_IDENTITY) break;
     case LSTM: LSTM_OF(FN(lstm_vector_backward), 0)
     case LSTM_COUPLED: LSTM_OF(FN(lstm_vector_backward), 1)

@@ -42,6 +42,7 @@ cdef enum:
 cdef extern from "recurrent.h" nogil:
     int c_RNN_TANH "RNN_TANH"
     int c_RNN_RELU "RNN_RELU"
+    int c_RNN_SIGMOID "RNN_SIGMOID"
     int c_RNN_IDENTITY "RNN_IDENTITY"
     int c_LSTM "LSTM"
     int c_LSTM_COUPLED "LSTM_COUPLED"
@@ -70,7 +71,8 @@ cdef extern from "recurrent.h" nogil:
     void recurrent_backward(size_t itemsize, const recurrent_t *s, const part_t *p, int phase)
     void recurrent_begin(size_t itemsize, const recurrent_t *s, const part_t *p)
 
-RNN_TANH, RNN_RELU, RNN_IDENTITY = c_RNN_TANH, c_RNN_RELU, c_RNN_IDENTITY
+RNN_TANH, RNN_RELU = c_RNN_TANH, c_RNN_RELU
+RNN_SIGMOID, RNN_IDENTITY = c_RNN_SIGMOID, c_RNN_IDENTITY
 LSTM, LSTM_COUPLED, GRU, GRU_BEFORE = c_LSTM, c_LSTM_COUPLED, c_GRU, c_GRU_BEFORE
 
 cdef struct Product:          # `gates` products: sums (rows, U) = a (rows, k) weights (k, U)

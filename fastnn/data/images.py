@@ -1,6 +1,7 @@
 """Pictures: from files, to a model's size, shifted about."""
 
 import os
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -8,6 +9,7 @@ import numpy as np
 def read_image(path, channels=None):
     """An image file as uint8 (C, H, W), through Pillow.
 
+    path      or a file that is open for reading bytes, as a member of an archive
     channels  1 for grey, 3 for RGB; None: 1 if the file is grey, otherwise 3.
 
     Turned upright where the camera noted how it was held. Raises ImportError without Pillow,
@@ -19,8 +21,9 @@ def read_image(path, channels=None):
         raise ImportError("read_image needs Pillow: pip install 'fastnn[data]'") from None
     if channels not in (None, 1, 3):
         raise ValueError(f"read_image: channels must be 1, 3 or None, got {channels!r}")
-    name = os.fsdecode(path)
-    with open(name, "rb") as file:
+    is_open = hasattr(path, "read")
+    name = getattr(path, "name", "image") if is_open else os.fsdecode(path)
+    with nullcontext(path) if is_open else open(name, "rb") as file:
         try:
             with Image.open(file) as picture:
                 mode = picture.mode

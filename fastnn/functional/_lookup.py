@@ -25,7 +25,7 @@ def distinct(x):
     if looked_up is None or looked_up.size == 0:
         return None
     numbers, first, places = np.unique(looked_up, return_index=True, return_inverse=True)
-    if 2 * len(numbers) > looked_up.size:
+    if 3 * len(numbers) > 2 * looked_up.size:
         return None
     rows = x.data.reshape(looked_up.size, -1)[first]
     places = places.reshape(looked_up.shape)

@@ -29,7 +29,7 @@ def rnn(
     lengths=None, reverse=False,
 ):  # fmt: skip
     """h[t] = act(W_ih x[t] + b_ih + W_hh h[t-1] + b_hh), y[t] = h[t]; act nonlinearity's: "tanh",
-    "relu" or "identity".
+    "relu", "sigmoid" or "identity".
 
     hx (N, U); weight_ih (U, D), weight_hh (U, U), biases (U,) -> y (T, N, U), the last h (N, U).
     """

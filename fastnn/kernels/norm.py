@@ -74,6 +74,22 @@ def batch_norm_backward(
     )  # fmt: skip
 
 
+def batch_norm_fold(mean, var, weight=None, bias=None, *, eps=1e-5, conv_bias=None):
+    """scale and shift, (C,) each, with which a convolution is a batch normalisation as well:
+
+        scale = weight / sqrt(var + eps),  shift = (conv_bias - mean) scale + bias
+
+    mean, var: (C,), of the running statistics; weight, bias, conv_bias: (C,) or None, for ones and
+    zeros. ``conv2d(x, w, shift, scale=scale)`` is batch_norm(conv2d(x, w, conv_bias), ...), given
+    mean and var.
+    """
+    op = "batch_norm_fold"
+    mean = np.ascontiguousarray(_checks.array(op, "mean", mean, 1))
+    var = np.ascontiguousarray(_shaped(op, "var", var, mean.shape, mean))
+    given = _affine(op, mean, mean.shape, weight=weight, bias=bias, conv_bias=conv_bias)
+    return _norm.fold(mean, var, *given, _checks.number(op, "eps", eps))
+
+
 def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5):
     """y = weight (x - mean) / sqrt(var + eps) + bias
 

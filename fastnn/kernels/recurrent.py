@@ -36,7 +36,8 @@ from .embedding import embedding_backward as _embedding_backward
 from .reduce import sum as _sum
 
 _RNN = {
-    "tanh": _kernel.RNN_TANH, "relu": _kernel.RNN_RELU, "identity": _kernel.RNN_IDENTITY
+    "tanh": _kernel.RNN_TANH, "relu": _kernel.RNN_RELU, "sigmoid": _kernel.RNN_SIGMOID,
+    "identity": _kernel.RNN_IDENTITY,
 }  # fmt: skip
 
 # ---- rnn ----------------------------------------------------------------------------------------
@@ -48,7 +49,7 @@ def rnn(
     """h[t] = act(w_ih x[t] + b_ih + w_hh h[t-1] + b_hh), y[t] = h[t]
 
     x: (T, N, D).  h0: (N, U), None: zero.  w_ih: (U, D).  w_hh: (U, U).  b_ih, b_hh: (U,) or None.
-    nonlinearity: "tanh", "relu" or "identity".
+    nonlinearity: "tanh", "relu", "sigmoid" or "identity".
     Returns y (T, N, U), the last h (N, U), and saved: (h,).
 
     Elman 1990, "Finding structure in time".

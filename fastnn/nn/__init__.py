@@ -25,7 +25,8 @@ from .additive_attention import (
 )
 from .attention import MultiheadAttention
 from .containers import ModuleDict, ModuleList, Sequential
-from .conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from .conv import Conv1d, Conv1dMaxOverTime, Conv2d, ConvTranspose1d, ConvTranspose2d
+from .crf import CRF
 from .dropout import Dropout, Dropout1d, Dropout2d
 from .embedding import Embedding
 from .linear import Linear, Maxout
@@ -78,18 +79,17 @@ from .transformer import (
 _sys.modules[__name__ + ".functional"] = functional
 
 __all__ = [
-    "ELU", "GELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d",
+    "CRF", "ELU", "GELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdditiveAttention", "AttentionLSTM", "AvgPool1d",
     "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "ConstantPad1d",
-    "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss",
-    "DotAttention", "Dropout", "Dropout1d", "Dropout2d", "Embedding", "Flatten", "GRUCell",
-    "GeneralAttention", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d", "L1Loss",
-    "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear",
-    "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Maxout", "Module",
-    "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "NoisyReLU", "Parameter",
-    "RNNCell", "ReLU", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d",
-    "ReplicationPad2d", "ScaledTanh", "Sequential", "Sigmoid", "SinusoidalPositions", "Softmax",
-    "Softplus", "Tanh", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
-    "TransformerEncoder", "TransformerEncoderLayer", "Upsample", "ZeroPad1d", "ZeroPad2d",
-    "functional", "init", "utils",
+    "ConstantPad2d", "Conv1d", "Conv1dMaxOverTime", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
+    "CrossEntropyLoss", "DotAttention", "Dropout", "Dropout1d", "Dropout2d", "Embedding", "Flatten",
+    "GRUCell", "GeneralAttention", "GroupNorm", "Identity", "InstanceNorm1d", "InstanceNorm2d",
+    "L1Loss", "LPPool1d", "LPPool2d", "LSTMCell", "LayerNorm", "LeakyReLU", "LearnedPositions",
+    "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Maxout",
+    "Module", "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "NoisyReLU", "Parameter",
+    "RNNCell", "ReLU", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d",
+    "ScaledTanh", "Sequential", "Sigmoid", "SinusoidalPositions", "Softmax", "Softplus", "Tanh",
+    "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+    "TransformerEncoderLayer", "Upsample", "ZeroPad1d", "ZeroPad2d", "functional", "init", "utils",
 ]  # fmt: skip

@@ -104,6 +104,43 @@ class Conv1d(_Conv):
     fuses_activation = True  # forward takes activation=, see Sequential
 
 
+class Conv1dMaxOverTime(Module):
+    """Convolution over sequences with the largest output over time: (N, in_channels, L) ->
+    (N, out_channels).
+
+    weight (out_channels, in_channels, S) and bias (out_channels,) as Conv1d's. forward takes
+    lengths (N,), how many steps of each sequence there are. See functional.conv1d_max_over_time.
+    Raises TypeError or ValueError for arguments that do not fit.
+    """
+
+    def __init__(
+        self, in_channels, out_channels, kernel_size, padding=0, bias=True, *, dtype=np.float32
+    ):  # fmt: skip
+        super().__init__()
+        name = type(self).__name__
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        (self.kernel_size,) = ints(name, 1, "kernel_size", kernel_size, 1)
+        (self.padding,) = ints(name, 1, "padding", padding, 0)
+        # (S, K, C) in memory: what the kernels multiply by, and the layout of their gradient.
+        memory = np.empty((self.kernel_size, out_channels, in_channels), dtype)
+        self.weight = Parameter(memory.transpose(1, 2, 0))
+        self.register_parameter("bias", Parameter(np.empty(out_channels, dtype)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        init.default_(self.weight, self.bias)
+
+    def forward(self, input, lengths=None):
+        return F.conv1d_max_over_time(input, self.weight, self.bias, self.padding, lengths)
+
+    def extra_repr(self):
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
+        if self.padding:
+            text += f", padding={self.padding}"
+        return text if self.bias is not None else text + ", bias=False"
+
+
 class Conv2d(_Conv):
     """Convolution over images: (N, in_channels, H, W) -> (N, out_channels, OH, OW).
 

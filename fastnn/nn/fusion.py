@@ -21,19 +21,20 @@ def conv_bn(conv, bn, input, residual=None, activation=None):
     if not folds(conv, bn) or np.ndim(input) != 4:
         return bn(conv(input), residual=residual, activation=activation)
     w = conv.weight
-    scale = 1 / np.sqrt(bn.running_var.data + bn.eps)
-    if bn.weight is not None:
-        scale = scale * bn.weight.data
-    shift = -bn.running_mean.data if conv.bias is None else conv.bias.data - bn.running_mean.data
-    shift = shift * scale
-    if bn.bias is not None:
-        shift = shift + bn.bias.data
+    scale, shift = kernels.batch_norm_fold(
+        bn.running_mean.data, bn.running_var.data, _data(bn.weight), _data(bn.bias), eps=bn.eps,
+        conv_bias=_data(conv.bias),
+    )  # fmt: skip
     y = kernels.conv2d(
         as_tensor(input, w).data, w.data, shift, stride=conv.stride, padding=conv.padding,
         dilation=conv.dilation, groups=conv.groups, activation=activation, scale=scale,
         residual=None if residual is None else as_tensor(residual, w).data,
     )  # fmt: skip
     return Tensor(y)
+
+
+def _data(parameter):
+    return None if parameter is None else parameter.data
 
 
 def folds(conv, bn):

@@ -12,7 +12,7 @@ from ..functional.recurrent import inputs, pair
 from . import init
 from .module import Module, Parameter
 
-NONLINEARITIES = "tanh", "relu", "identity"
+NONLINEARITIES = "tanh", "relu", "sigmoid", "identity"
 NAMES = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
 
 
@@ -189,7 +189,8 @@ class RNN(_Layers):
     input (T, N, input_size), (N, T, input_size) where batch_first, or (T, input_size), or integers
     without the last axis, which stand for one-hot rows; hx (layers * directions, N, hidden_size),
     None: zero -> output (T, N, directions * hidden_size), the uppermost layer's h, and h_n like hx.
-    nonlinearity: "tanh", "relu" or "identity". dropout: of the h between layers, in training.
+    nonlinearity: "tanh", "relu", "sigmoid" or "identity". dropout: of the h between layers, in
+    training.
     bidirectional: every layer has a second RNN, which goes from the last step to the first, and its
     h follow the first one's.
 

@@ -1,6 +1,7 @@
 """Training without writing the loop: `fit`, `evaluate`, `predict`, and what belongs to them."""
 
 from .callbacks import Callback, CSVLogger, EarlyStopping, ModelCheckpoint
+from .entities import entities, entity_scores
 from .evaluate import evaluate, predict
 from .fit import Run, TrainingInterrupted, fit
 from .history import History
@@ -10,5 +11,6 @@ from .summary import summary
 
 __all__ = [
     "CSVLogger", "Callback", "EarlyStopping", "History", "ModelCheckpoint", "Run",
-    "TrainingInterrupted", "accuracy", "evaluate", "fit", "plot_history", "predict", "summary",
+    "TrainingInterrupted", "accuracy", "entities", "entity_scores", "evaluate", "fit",
+    "plot_history", "predict", "summary",
 ]  # fmt: skip

@@ -56,6 +56,7 @@ from .conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward,
 )
+from .crf import crf_decode, crf_log_likelihood, crf_log_likelihood_backward
 from .dropout import (
     bernoulli,
     dropout,
@@ -66,6 +67,7 @@ from .dropout import (
 from .elementwise import add, divide, multiply, negative, subtract
 from .embedding import embedding, embedding_backward
 from .linalg import PackedMatrix, gemm, matmul, pack
+from .max_over_time import conv1d_max_over_time, conv1d_max_over_time_backward
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -119,6 +121,7 @@ from .softmax import (
     softmax_cross_entropy,
     softmax_cross_entropy_backward,
 )
+from .word2vec import word2vec
 
 __all__ = [
     "PackedMatrix", "adadelta_step", "adagrad_step", "adam_step", "adaptive_avg_pool1d",
@@ -127,9 +130,11 @@ __all__ = [
     "adaptive_max_pool2d_backward", "add", "additive_attention", "additive_attention_backward",
     "attend_heads", "attend_heads_backward", "attention_lstm", "attention_lstm_backward",
     "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
-    "batch_norm_backward", "bernoulli", "col2im", "conv1d", "conv1d_backward", "conv2d",
-    "conv2d_backward", "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
-    "conv_transpose2d_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
+    "batch_norm_backward", "bernoulli", "col2im", "conv1d", "conv1d_backward",
+    "conv1d_max_over_time", "conv1d_max_over_time_backward", "conv2d", "conv2d_backward",
+    "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
+    "conv_transpose2d_backward", "crf_decode", "crf_log_likelihood",
+    "crf_log_likelihood_backward", "divide", "dropout", "dropout_backward", "dropout_channels",
     "dropout_channels_backward", "elu", "elu_backward", "embedding", "embedding_backward", "exp",
     "exp_backward", "gelu", "gelu_backward", "gelu_with_slope", "gemm", "global_norm",
     "group_norm", "group_norm_backward", "gru", "gru_backward", "gru_step", "gru_step_backward",
@@ -142,5 +147,5 @@ __all__ = [
     "rnn_step_backward", "scaled_dot_product_attention", "scaled_dot_product_attention_backward",
     "sgd_step", "sigmoid", "sigmoid_backward", "softmax", "softmax_backward",
     "softmax_cross_entropy", "softmax_cross_entropy_backward", "softplus", "softplus_backward",
-    "subtract", "sum", "sum_to", "tanh", "tanh_backward",
+    "subtract", "sum", "sum_to", "tanh", "tanh_backward", "word2vec",
 ]  # fmt: skip

@@ -9,9 +9,13 @@ def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-_ACT = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "identity": lambda a: a}
+_ACT = {
+    "tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "identity": lambda a: a,
+    "sigmoid": _sigmoid,
+}  # fmt: skip
 _ACT_BACKWARD = {  # from h = act(a)
-    "tanh": lambda dh, h: dh * (1 - h**2), "relu": relu_backward, "identity": lambda dh, h: dh
+    "tanh": lambda dh, h: dh * (1 - h**2), "relu": relu_backward, "identity": lambda dh, h: dh,
+    "sigmoid": lambda dh, h: dh * h * (1 - h),
 }  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""Captions for pictures: a convolutional network looks, a recurrent one writes, after Vinyals et
+al. 2015 ("Show and tell"), Karpathy and Fei-Fei 2015, and Xu et al. 2015 ("Show, attend and tell").
+
+Emoji and their names, "woman farmer: medium skin tone". The networks train on Twitter's drawings
+and name Google's, which they never saw: the hand is another one, flags wave, and whoever looked to
+the left may look to the right. So the training pictures are bent, turned, scaled, mirrored and
+recoloured, anew each time. The convolutional network first learns which words a picture's name has
+(the papers' networks come from ImageNet); then three captioners begin with it. In the picture:
+Google's drawings with what was written about them, and where the third captioner looked for each
+word.
+
+The baseline answers with the name of the nearest training picture. The names are compared as they
+stand (exact match) and by BLEU-4 of their words. A captioner gives every name a likelihood too:
+given the true picture it should be above that given another.
+"""
+
+import textwrap
+
+import numpy as np
+from _emoji import Emoji, learn, lit, nearest, plain, spotting_encoder, standardized
+from _example import GREEN, GREY, INK, RED, figure, options, save
+
+import fastnn
+from fastnn.models.captioner import (
+    AttentionCaptioner,
+    Captioner,
+    caption_loss,
+    describe,
+    log_likelihood,
+    numbered,
+    sample,
+)
+from fastnn.models.translation_task import bleu
+
+FORMS = {
+    "lstm": ("the picture is the LSTM's first word", lambda words: Captioner(words)),
+    "rnn": ("the picture enters the RNN's first step", lambda words: Captioner(words, cell="rnn")),
+    "attention": ("attention to the picture's positions", AttentionCaptioner),
+}
+COLUMNS, WORDS = 8, 7  # pictures in a row; words with a map
+
+
+def loss(model, pixels, before, lengths, after):
+    return caption_loss(model(pixels, before, lengths), after)
+
+
+def measure(title, written, names):
+    exact = np.mean([a == b for a, b in zip(written, names, strict=True)])
+    score = bleu(map(plain, written), map(plain, names), tokenize="none")
+    print(f"{title}: exact {exact:.1%}, BLEU-4 {score:.1f}", flush=True)
+    return {"exact": float(exact), "bleu": score}
+
+
+def sentence(words):
+    return textwrap.fill(" ".join(words).replace(" :", ":").replace(" ,", ","), 20)
+
+
+def show(panel, pixels):
+    panel.imshow(pixels)
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set_color(GREY)
+
+
+def draw_captions(panels, pixels, written, names):
+    for panel, picture, words, name in zip(panels, pixels, written, names, strict=True):
+        show(panel, picture.transpose(1, 2, 0))
+        right = words == name
+        panel.set_title(sentence(words), fontsize=6.5, color=GREEN if right else RED)
+        panel.set_xlabel("" if right else sentence(name), fontsize=6.5, color=INK)
+
+
+def draw_attention(panels, picture, words, maps):
+    """The picture, and in orange where the network looked before it wrote each word."""
+    show(panels[0], picture.transpose(1, 2, 0))
+    for panel, word, weights in zip(panels[1:], words, maps, strict=False):
+        show(panel, lit(picture, weights / weights.max()))
+        panel.set_title(word, fontsize=7, color=INK)
+    for panel in panels[1 + len(words) :]:
+        panel.set_axis_off()
+
+
+def main(argv=None):
+    arguments = options(__doc__, argv, spotting=(24, 5), epochs=(12, 3), beam=(3, 2))
+    emoji = Emoji(every=20 if arguments.quick else 1)
+    names, numbers, test = emoji.names, emoji.numbers, standardized(emoji.test)
+    print(f"{len(names):,} names of {len(emoji.vocabulary):,} words")
+    answers = [names[i] for i in nearest(emoji.train, emoji.test)[:, 0]]
+    results = {"nearest": measure("nearest neighbour", answers, names)}
+    encoder = spotting_encoder(emoji, arguments.spotting)
+    other = np.roll(np.random.default_rng(0).permutation(len(names)), 1)
+    models, written = {}, {}
+    for form, (title, build) in FORMS.items():
+        fastnn.manual_seed(arguments.seed)
+        models[form] = model = build(len(emoji.vocabulary))
+        model.encoder.load_state_dict(encoder)
+        learn(title, model, emoji, loss, epochs=arguments.epochs)
+        written[form] = describe(model, emoji.vocabulary, test, beam=arguments.beam)
+        results[form] = measure(title, written[form], names)
+        true, shuffled = (log_likelihood(model, x, *numbers) for x in (test, test[other]))
+        results[form] |= {"true": true.mean(), "shuffled": shuffled.mean()}
+        print(
+            f"a name's log-likelihood given its picture {true.mean():.2f}, another "
+            f"{shuffled.mean():.2f}; larger given its own for {(true > shuffled).mean():.1%}"
+        )
+
+    shown = np.random.default_rng(2).choice(len(names), 2 * COLUMNS, replace=False)
+    for title, words in zip(
+        shown[:4], sample(model, emoji.vocabulary, test[shown[:4]]), strict=True
+    ):
+        print(f"drawn for {sentence(names[title])!r}: {sentence(words)!r}")
+    picture = figure(10, 8.6, "Names of Google's emoji by networks that saw Twitter's")
+    above, below = picture.subfigures(2, 1, height_ratios=(1.15, 1))
+    panels = above.subplots(2, COLUMNS).ravel()
+    draw_captions(panels, emoji.test[shown], [written["attention"][i] for i in shown],
+                  [names[i] for i in shown])  # fmt: skip
+    right = [i for i in range(len(names)) if 3 <= len(names[i]) <= WORDS]
+    right.sort(key=lambda i: written["attention"][i] != names[i])
+    looked = np.random.default_rng(3).permutation(right[: max(3, len(right) // 8)])[:3]
+    for row, i in zip(below.subplots(3, WORDS + 1), looked, strict=True):
+        words = written["attention"][i][:WORDS]
+        before, lengths, _ = numbered(emoji.vocabulary, [words])
+        maps = models["attention"].attention_maps(test[i : i + 1], before, lengths)[0]
+        draw_attention(row, emoji.test[i], words, maps)
+    save(picture, arguments.out, "captions.png")
+    return results
+
+
+if __name__ == "__main__":
+    main()
