@@ -143,7 +143,7 @@ def draw(accuracies, windows, folder):
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, epochs=(8, 3), folds=(FOLDS, 1), size=(300, 50), word2vec=(5, 1)
+        __doc__, argv, epochs=(8, 3), folds=(FOLDS, 1), size=(300, 100), word2vec=(5, 1)
     )  # fmt: skip
     texts, labels, folds = sentences(every=2 if arguments.quick else 1)
     words = Vocabulary.of((word for text in texts for word in text), special=("",))
