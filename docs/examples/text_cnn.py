@@ -138,7 +138,7 @@ def draw(accuracies, windows, folder):
                        fontweight="bold")  # fmt: skip
         for row, (_, window) in enumerate(windows[label]):
             panels[1].text(column + 0.04, -row - 0.9, window, color=INK, fontsize=8)
-    save(picture, folder, "text_cnn.png")
+    save(picture, folder, "text_cnn.png", 256)
 
 
 def main(argv=None):
