@@ -80,8 +80,8 @@ def draw_attention(panels, picture, words, maps):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, spotting=(24, 5), epochs=(12, 3), beam=(3, 2))
-    emoji = Emoji(every=20 if arguments.quick else 1)
+    arguments = options(__doc__, argv, spotting=(30, 4), epochs=(24, 3), beam=(3, 2))
+    emoji = Emoji(every=24 if arguments.quick else 1)
     names, numbers, test = emoji.names, emoji.numbers, standardized(emoji.test)
     print(f"{len(names):,} names of {len(emoji.vocabulary):,} words")
     answers = [names[i] for i in nearest(emoji.train, emoji.test)[:, 0]]

@@ -51,8 +51,8 @@ def draw_words(panels, picture, name, maps):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, spotting=(24, 5), epochs=(16, 5))
-    emoji = Emoji(every=20 if arguments.quick else 1)
+    arguments = options(__doc__, argv, spotting=(30, 4), epochs=(20, 5))
+    emoji = Emoji(every=24 if arguments.quick else 1)
     count, test = len(emoji.names), standardized(emoji.test)
     _, lengths, after = emoji.numbers
     lengths = lengths - 1  # without END
