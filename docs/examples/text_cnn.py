@@ -141,7 +141,9 @@ def draw(accuracies, windows, folder):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(8, 2), folds=(FOLDS, 1), size=(300, 50), word2vec=(5, 1))
+    arguments = options(
+        __doc__, argv, epochs=(8, 2), folds=(FOLDS, 1), size=(300, 50), word2vec=(5, 1)
+    )
     texts, labels, folds = sentences()
     words = Vocabulary.of((word for text in texts for word in text), special=("",))
     numbers, lengths = pad_sequences([words.encode(text) for text in texts], batch_first=True)
