@@ -399,8 +399,9 @@ def test_universal_approximation(example):
 def test_text_cnn(example):
     pytest.importorskip("sklearn")
     results = example("text_cnn")
-    assert results["CNN-rand"] > 65  # of a small network, after two epochs; half are favourable
-    assert results["naive Bayes"] > 75 and results["logistic regression"] > 70
+    assert results["CNN-rand"] > 58  # half of the sentences, a small network; chance is 50
+    assert results["naive Bayes"] > 70 and results["logistic regression"] > 65
+    assert "CNN-static" in results
 
 
 @needs_mnist

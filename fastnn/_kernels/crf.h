@@ -4,13 +4,13 @@
  *
  *     a_t(j) = e_t(j) + b_t(j),   b_t(j) = log sum_i exp(a_{t-1}(i) + A(i, j))
  *
- * All is in double and up to a shift, lanes run along j. Rows of tags are padded to P, a multiple of
- * VLEN, with tags that no path can have: a = -inf; A leads to them with the shift, E = exp(A - shift)
- * with 1.
+ * All is in double and up to a shift, lanes run along j. Rows of tags are padded to P, a multiple
+ * of VLEN, with tags that no path can have: a = -inf; A leads to them with the shift, E = exp(A -
+ * shift) with 1.
  *
- * exp(a - max a) E is K exps and K logs instead of K^2 exps, and as good as long as no sum comes near
- * what underflows. Where one does (a tag reached only from tags far below the best, or not at all),
- * the step is taken `exactly`: with a maximum for each j.
+ * exp(a - max a) E is K exps and K logs instead of K^2 exps, and as good as long as no sum comes
+ * near what underflows. Where one does (a tag reached only from tags far below the best, or not at
+ * all), the step is taken `exactly`: with a maximum for each j.
  */
 #ifndef FASTNN_CRF_H
 #define FASTNN_CRF_H
@@ -20,9 +20,9 @@
 #define V v_f64
 #define LOAD(p) ((V) * (const v_f64_u *)(p))
 #define STORE(p, value) (*(v_f64_u *)(p) = (value))
-#define CRF_SMALL 1e-200      /* sums E' p below are taken exactly: terms that got lost are 1e-308 */
-#define CRF_LOG_SMALL -460.0  /* just above its logarithm */
-#define CRF_VECS 4            /* of sums that are held in registers */
+#define CRF_SMALL 1e-200     /* sums below are taken exactly: terms that got lost are 1e-308 */
+#define CRF_LOG_SMALL -460.0 /* just above its logarithm */
+#define CRF_VECS 4           /* of sums that are held in registers */
 
 typedef struct {
     ptrdiff_t K, P;

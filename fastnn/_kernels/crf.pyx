@@ -1,10 +1,10 @@
-"""Linear-chain conditional random fields: likelihood of a sequence of tags, its gradient, best tags.
+"""Linear-chain conditional random fields: how likely tags are, the gradient of that, best tags.
 
 N sequences of T positions or fewer, K tags. The score of tags y given emissions e is
 
     start(y_0) + e_0(y_0) + sum_{t > 0} (A(y_{t-1}, y_t) + e_t(y_t)) + end(y_last)
 
-and its log-likelihood is the score less log Z, the logarithm of the sum of exp(score) over all tags.
+and its log-likelihood is that less log Z, the logarithm of the sum of exp(score) over all y.
 crf.h has the arithmetic of a step; here are the loops over positions, sequences and threads. All is
 computed in double, emissions are read and gradients written in their own dtype.
 
@@ -18,7 +18,7 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, exp, isfinite, log
+from libc.math cimport INFINITY, isfinite, log
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
@@ -80,7 +80,8 @@ cdef inline Py_ssize_t at(const Job *job, Py_ssize_t t, Py_ssize_t n) noexcept n
     return (t * job.N + n) * job.g.K
 
 
-cdef inline double emission(const Job *job, Py_ssize_t t, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
+cdef inline double emission(const Job *job, Py_ssize_t t, Py_ssize_t n,
+                            Py_ssize_t k) noexcept nogil:
     if job.itemsize == sizeof(float):
         return (<const float *>job.emissions)[at(job, t, n) + k]
     return (<const double *>job.emissions)[at(job, t, n) + k]
@@ -189,8 +190,8 @@ cdef void put_nothing(const Job *job, Py_ssize_t t, Py_ssize_t n) noexcept nogil
 
 cdef void decode(const Job *job, Py_ssize_t n, Py_ssize_t t0, Py_ssize_t t1,
                  double *a, double *b) noexcept nogil:
-    """Viterbi 1967, with max in place of log sum exp. Going back, a tag's predecessor is found again
-    from the scores, which are kept."""
+    """Viterbi 1967, with max in place of log sum exp. Going back, a tag's predecessor is found
+    again from the scores, which are kept."""
     cdef Py_ssize_t length = job.lengths[n], t, tag
     if t0 == 0 < length:
         begin(job, n)
