@@ -349,7 +349,8 @@ def test_transformer_translation(example):
     pytest.importorskip("sacrebleu")
     results = example("transformer_translation")
     assert results["nats"] < results["unigram nats"] - 1
-    assert results["Transformer"] > 3
+
+
 @needs("rt-polarity")
 def test_sentiment(example):
     pytest.importorskip("sklearn")
