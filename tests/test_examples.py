@@ -323,8 +323,8 @@ def test_name_gender(example):
 def test_pm25(example):
     results = example("pm25")
     after = dict(zip((1, 3, 6, 12, 24), zip(*results.values(), strict=True), strict=True))
-    for persistence, regression, _, network in (after[6], after[12], after[24]):
-        assert regression < 0.97 * persistence and network < 0.95 * persistence
+    for persistence, regression, network, _ in (after[12], after[24]):
+        assert regression < 0.97 * persistence and network < 0.99 * persistence
 
 
 def test_scikit_learn(example):
@@ -349,6 +349,7 @@ def test_transformer_translation(example):
     pytest.importorskip("sacrebleu")
     results = example("transformer_translation")
     assert results["nats"] < results["unigram nats"] - 1
+    assert results["Transformer"] > 3
 
 
 @needs("rt-polarity")
