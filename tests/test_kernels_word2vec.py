@@ -266,6 +266,7 @@ ERRORS = [
     (call(bounds=[0, 2, 1, 2]), ValueError, "bounds must go from 0 to 2"),
     (call(window=0), ValueError, "window must be >= 1, got 0"),
     (call(block=0), ValueError, "block must be >= 1, got 0"),
+    (call(block=2**16 + 1), ValueError, "block must be <= 65536, got 65537"),
     (call(seed=-1), ValueError, "seed must be >= 0, got -1"),
     (call(seed=2**64), ValueError, "seed must be below 2"),
     (call(lr="fast"), TypeError, "lr must be a number, got 'fast'"),

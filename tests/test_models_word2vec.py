@@ -70,6 +70,8 @@ def test_vocabulary_is_by_frequency_and_cut():
         Word2Vec(min_count=10).fit(text)
     with pytest.raises(ValueError, match="no word of 0 is there 5 times"):
         Word2Vec().fit([])
+    with pytest.raises(TypeError, match="a sentence must be a list of words, got 'a b'"):
+        Word2Vec().fit(["a b"])
 
 
 def test_frequent_words_are_left_out_as_often_as_they_should():
@@ -166,6 +168,8 @@ def test_saved_and_loaded(tmp_path):
     for name in ("vectors", "outputs", "counts"):
         np.testing.assert_array_equal(getattr(other, name), getattr(model, name))
     assert other.most_similar("cat") == model.most_similar("cat")
+    with pytest.raises(ValueError, match="nothing to save before fit"):
+        Word2Vec().save(tmp_path / "other.safetensors")
     fastnn.save({"x": np.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match=r"other\.safetensors is no word2vec model"):
         Word2Vec.load(tmp_path / "other.safetensors")

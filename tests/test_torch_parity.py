@@ -188,7 +188,12 @@ def arguments(function):
 
 
 # What torch does not have.
-OURS = {"maxout", "noisy_relu", "scaled_tanh", "Maxout", "NoisyReLU", "ScaledTanh"}
+OURS = {
+    "CRF", "AdditiveAttention", "AttentionLSTM", "Conv1dMaxOverTime", "DotAttention",
+    "GeneralAttention", "LearnedPositions", "Maxout", "NoisyReLU", "ScaledTanh",
+    "SinusoidalPositions", "additive_attention", "attention_lstm", "conv1d_max_over_time",
+    "crf_log_likelihood", "dot_attention", "maxout", "noisy_relu", "scaled_tanh",
+}  # fmt: skip
 RECURRENT = {"gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell"}  # torch's tell no signature
 FUNCTIONS = sorted(set(F.__all__) - {"flatten", "one_hot"} - RECURRENT - OURS)
 

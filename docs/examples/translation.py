@@ -99,7 +99,7 @@ def main(argv=None):
     arguments = options(
         __doc__, argv,
         choices={"data": ("multi30k", "tatoeba"), "only": ("both", "with", "without")},
-        epochs=(14, 3), units=(256, 64), beam=(5, 2),
+        epochs=(8, 3), units=(256, 64), beam=(5, 2),
     )  # fmt: skip
     task = Task(arguments)
     print(f"{len(task.train[0]):,} training pairs; {len(task.source):,} and {len(task.target):,} "

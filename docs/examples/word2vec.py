@@ -15,7 +15,20 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _example import BLUE, GREEN, GREY, INK, ORANGE, RED, curves, figure, options, plane, save
+from _example import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    RED,
+    curves,
+    figure,
+    legend,
+    options,
+    plane,
+    save,
+)
 
 import fastnn
 from fastnn.data import load_analogies, load_brown, load_simlex999, load_wordsim353, read_text
@@ -45,13 +58,14 @@ def mutual_information(texts, like, contexts, window=5):
     """A model with `like`'s vocabulary whose vectors are the rows of positive pointwise mutual
     information with the `contexts` most frequent words, over windows of the same size."""
     rows, columns = len(like.vocabulary), min(contexts, len(like.vocabulary))
+    gap = np.full(window, -1)  # between texts
+    known = ([word for word in text if word in like] for text in texts)
+    words = np.concatenate([x for text in known for x in (like.vocabulary.encode(text), gap)])
     counts = np.zeros(rows * columns)
-    for text in texts:
-        words = like.vocabulary.encode([word for word in text if word in like])
-        for apart in range(1, window + 1):
-            for a, b in ((words[:-apart], words[apart:]), (words[apart:], words[:-apart])):
-                place = (a * columns + b)[b < columns]
-                np.add.at(counts, place, 1)
+    for apart in range(1, window + 1):
+        for a, b in ((words[:-apart], words[apart:]), (words[apart:], words[:-apart])):
+            place = (a * columns + b)[(a >= 0) & (b >= 0) & (b < columns)]
+            counts += np.bincount(place, minlength=rows * columns)
     counts = counts.reshape(rows, columns)
     chance = counts.sum(1, keepdims=True) * counts.sum(0) / counts.sum()
     model = Word2Vec(columns)
@@ -140,13 +154,13 @@ def main(argv=None):
     curves(left, "Spearman's correlation with people's scores", "")
     named = [name for name in results if name not in ("losses", "cost")]
     for place, (test, colour) in enumerate((("WordSim-353", BLUE), ("SimLex-999", ORANGE))):
-        left.barh(np.arange(len(named)) + 0.2 - 0.4 * place, [results[n][test] for n in named],
+        left.barh(np.arange(len(named)) - 0.2 + 0.4 * place, [results[n][test] for n in named],
                   0.36, color=colour, label=test)  # fmt: skip
     left.axvline(0, color=GREY, linewidth=0.8)
     left.grid(visible=False)
     left.invert_yaxis()
     left.set_yticks(range(len(named)), [n.replace(", ", "\n") for n in named], color=INK)
-    left.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")
+    legend(left, loc="upper center", bbox_to_anchor=(0.4, -0.04), ncols=2)
     plane(right, "groups of words in their first two principal components (skip-gram, negative)")
     draw_map(right, model)
     save(picture, arguments.out, "word2vec.png")

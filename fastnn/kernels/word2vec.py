@@ -22,6 +22,7 @@ LINE_BYTES = (
     64  # rows that are so many bytes, or twice, three times ... so many, are trained in place
 )
 MOST_NEGATIVES = 255
+MOST_WINDOWS = 1 << 16  # of a block: between blocks Ctrl-C is answered
 
 
 class NegativeSampling(NamedTuple):
@@ -128,6 +129,8 @@ def word2vec(
     words, bounds = _text(op, words, bounds, inputs.shape[0])
     _check_tables(op, inputs, outputs, targets)
     window, block = _checks.count(op, "window", window), _checks.count(op, "block", block)
+    if block > MOST_WINDOWS:
+        raise ValueError(f"{op}: block must be <= {MOST_WINDOWS}, got {block}")
     seed, first = _checks.count(op, "seed", seed, 0), _checks.count(op, "first", first, 0)
     if seed >= 2**64:
         raise ValueError(f"{op}: seed must be below 2**64, got {seed}")

@@ -29,8 +29,8 @@ def windows(series, steps, horizon):
 class VectorAutoregression:
     """y = c + sum over k of A_k x[t-k], with the A and c that least squares finds.
 
-    What a recurrent layer with the identity for its activation can say too (tests/
-    test_linear_recurrence.py), in closed form; each step of y has coefficients of its own.
+    In closed form what a recurrent layer with the identity for its activation learns too
+    (tests/test_linear_recurrence.py); each step of y has coefficients of its own.
 
     coefficients (H, K, T, D) and intercept (H, K), after `fit`, float64. intercept=False: c is 0.
 

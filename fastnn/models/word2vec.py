@@ -69,7 +69,8 @@ class Word2Vec:
         report  called with (epoch, mean loss of a window) after each epoch, from 1; the loss takes
                 time, which is spared where nobody asks
 
-        Returns self. Raises ValueError where no word is frequent enough.
+        Returns self. Raises TypeError for a sentence that is a string, ValueError where no word is
+        frequent enough.
         """
         if isinstance(sentences, (str, os.PathLike)):
             sentences = map(str.split, read_text(sentences).split("\n"))
@@ -106,6 +107,8 @@ class Word2Vec:
         """Find the vocabulary; the text as the words' numbers, and where its sentences end."""
         known, parts = {}, []
         for sentence in sentences:
+            if isinstance(sentence, str):
+                raise TypeError(f"Word2Vec: a sentence must be a list of words, got {sentence!r}")
             parts.append(np.array([known.setdefault(w, len(known)) for w in sentence], np.int32))
         words = np.concatenate(parts) if parts else np.zeros(0, np.int32)
         counts = np.bincount(words, minlength=len(known))
@@ -225,7 +228,10 @@ class Word2Vec:
     # ---- on disk ----
 
     def save(self, path):
-        """Write a checkpoint (`fastnn.save`): arrays, words and settings."""
+        """Write a checkpoint (`fastnn.save`): arrays, words and settings. Raises ValueError before
+        `fit`."""
+        if self.vectors is None:
+            raise ValueError("Word2Vec: there is nothing to save before fit")
         arrays = {"vectors": self.vectors, "outputs": self.outputs, "counts": self.counts}
         metadata = {
             "model": "word2vec",
