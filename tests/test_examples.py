@@ -400,7 +400,7 @@ def test_universal_approximation(example):
 def test_text_cnn(example):
     pytest.importorskip("sklearn")
     results = example("text_cnn")
-    assert results["CNN-rand"] > 60  # half of the sentences, a small network; chance is 50
+    assert results["CNN-rand"] > 58  # half of the sentences, a small network; chance is 50
     assert results["naive Bayes"] > 70 and results["logistic regression"] > 65
     assert "CNN-static" in results
 
