@@ -100,7 +100,7 @@ def main(argv=None):
     six = AHEAD.index(6)
     left.plot(then, answers[chosen, six], color=INK, linewidth=1.2,
               label="measured")  # fmt: skip
-    for name in ("persistence", "LSTM on autoregression"):
+    for name in ("persistence", "LSTM"):
         left.plot(then, found[name][chosen, six], STYLES[name][1],
                   color=STYLES[name][0], linewidth=1.1, label=name)  # fmt: skip
     left.tick_params(axis="x", rotation=30)
