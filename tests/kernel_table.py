@@ -338,6 +338,7 @@ TABLE = {
     "elu_backward": _elementwise(2, alpha=0.7),
     "gelu": _elementwise(1),
     "gelu_backward": _elementwise(2, approximate="tanh"),
+    "gelu_with_slope": _elementwise(1),
     "add": _elementwise(2),
     "add row": lambda d, b, n: ((d(b, 7, n), d(n)), {}),
     "subtract column": lambda d, b, n: ((d(b, 7, n), d(7, 1)), {}),

@@ -61,6 +61,21 @@ def test_conv1d(sizes, groups):
         near(a, g)
 
 
+@pytest.mark.parametrize("lengths", [None, np.array([9, 3])])
+def test_conv1d_max_over_time(lengths):
+    leaves = x, w, b = leaf(draw(2, 4, 9)), leaf(draw(6, 4, 3)), leaf(draw(6))
+    alone = x if lengths is None else [row[:, :n] for row, n in zip(x, lengths, strict=True)]
+    y = torch.stack([F.conv1d(row, w, b, padding=1).amax(1) for row in alone])
+    dy, gradients = differentiate(y, *leaves)
+    x, w, b = (t.detach().numpy() for t in leaves)
+    sizes = dict(padding=1, lengths=lengths)
+    ours, at = reference.conv1d_max_over_time(x, w, b, **sizes)
+    near(ours, y)
+    ours = reference.conv1d_max_over_time_backward(dy, at, x, w, **sizes)
+    for a, g in zip(ours, gradients, strict=True):
+        near(a, g)
+
+
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize(
     "sizes",

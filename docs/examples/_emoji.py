@@ -17,6 +17,7 @@ from fastnn.data import (
 )
 from fastnn.models.captioner import WordSpotter, numbered, spotting_loss
 from fastnn.models.translation_task import sentence_vocabulary
+from fastnn.training import predict
 
 SIDED = re.compile(r"left|right|o.clock|thirty")  # in names that a mirror would make wrong
 MEAN, STD = 0.5, 0.25  # of pixels, roughly
@@ -103,14 +104,33 @@ def learn(title, model, emoji, loss, *, epochs, batch_size=32, lr=2e-3):
 
 
 def spotting_encoder(emoji, epochs):
-    """The encoder of a network that has learnt which words a drawing's name has; its state."""
+    """The encoder of a network that has learnt which words a drawing's name has."""
     model = WordSpotter(len(emoji.vocabulary))
 
     def loss(model, pixels, before, lengths, after):
         return spotting_loss(model(pixels), after)
 
     learn("words spotted", model, emoji, loss, epochs=epochs)
-    return {name: value.copy() for name, value in model.encoder.state_dict().items()}
+    return model.encoder
+
+
+class Seen(nn.Identity):
+    """In an encoder's place: its maps are given already."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.channels = encoder.channels
+
+
+def learn_from(encoder, title, models, emoji, loss, *, epochs):
+    """Several models, {name: model}, side by side from what one encoder, which stays as it is, sees
+    in the same pictures. loss(model, maps, before, lengths, after) is that of one."""
+
+    def total(models, pixels, *words):
+        maps = predict(encoder, pixels)
+        return sum(loss(model, maps, *words) for model in models.values())
+
+    learn(title, nn.ModuleDict(models), emoji, total, epochs=epochs)
 
 
 def lit(picture, weights):

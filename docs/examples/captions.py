@@ -4,10 +4,10 @@ al. 2015 ("Show and tell"), Karpathy and Fei-Fei 2015, and Xu et al. 2015 ("Show
 Emoji and their names, "woman farmer: medium skin tone". The networks train on Twitter's drawings
 and name Google's, which they never saw: the hand is another one, flags wave, and whoever looked to
 the left may look to the right. So the training pictures are bent, turned, scaled, mirrored and
-recoloured, anew each time. The convolutional network first learns which words a picture's name has
-(the papers' networks come from ImageNet); then three captioners begin with it. In the picture:
-Google's drawings with what was written about them, and where the third captioner looked for each
-word.
+recoloured, anew each time. The convolutional network learns which words a picture's name has (the
+papers' networks come from ImageNet) and then stays as it is, while three captioners learn to write
+about what it sees. In the picture: Google's drawings with what was written about them, and where
+the third captioner looked for each word.
 
 The baseline answers with the name of the nearest training picture. The names are compared as they
 stand (exact match) and by BLEU-4 of their words. A captioner gives every name a likelihood too:
@@ -15,12 +15,21 @@ given the true picture it should be above that given another.
 """
 
 import textwrap
+from functools import partial
 
 import numpy as np
-from _emoji import Emoji, learn, lit, nearest, plain, spotting_encoder, standardized
+from _emoji import (
+    Emoji,
+    Seen,
+    learn_from,
+    lit,
+    nearest,
+    plain,
+    spotting_encoder,
+    standardized,
+)
 from _example import GREEN, GREY, INK, RED, figure, options, save
 
-import fastnn
 from fastnn.models.captioner import (
     AttentionCaptioner,
     Captioner,
@@ -31,17 +40,20 @@ from fastnn.models.captioner import (
     sample,
 )
 from fastnn.models.translation_task import bleu
+from fastnn.training import predict
 
 FORMS = {
-    "lstm": ("the picture is the LSTM's first word", lambda words: Captioner(words)),
-    "rnn": ("the picture enters the RNN's first step", lambda words: Captioner(words, cell="rnn")),
+    "lstm": ("the picture is the LSTM's first word", Captioner),
+    "rnn": ("the picture enters the RNN's first step", partial(Captioner, cell="rnn")),
     "attention": ("attention to the picture's positions", AttentionCaptioner),
 }
 COLUMNS, WORDS = 8, 7  # pictures in a row; words with a map
 
 
-def loss(model, pixels, before, lengths, after):
-    return caption_loss(model(pixels, before, lengths), after)
+def loss(model, maps, before, lengths, after):
+    """Every name counts alike, however many words it has: most of those are of people."""
+    losses = caption_loss(model(maps, before, lengths), after, "none")
+    return (losses * np.repeat(np.float32(1 / lengths), lengths)).sum() / len(lengths)
 
 
 def measure(title, written, names):
@@ -80,29 +92,36 @@ def draw_attention(panels, picture, words, maps):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, spotting=(30, 4), epochs=(24, 3), beam=(3, 2))
+    arguments = options(__doc__, argv, spotting=(30, 4), epochs=(40, 3), beam=(3, 2))
     emoji = Emoji(every=24 if arguments.quick else 1)
-    names, numbers, test = emoji.names, emoji.numbers, standardized(emoji.test)
+    names, numbers = emoji.names, emoji.numbers
     print(f"{len(names):,} names of {len(emoji.vocabulary):,} words")
     answers = [names[i] for i in nearest(emoji.train, emoji.test)[:, 0]]
     results = {"nearest": measure("nearest neighbour", answers, names)}
     encoder = spotting_encoder(emoji, arguments.spotting)
+    models = {
+        form: build(len(emoji.vocabulary), embedding=256, encoder=Seen(encoder))
+        for form, (_, build) in FORMS.items()
+    }
+    learn_from(encoder, "three captioners", models, emoji, loss, epochs=arguments.epochs)
+    test = predict(encoder, standardized(emoji.test))
     other = np.roll(np.random.default_rng(0).permutation(len(names)), 1)
-    models, written = {}, {}
-    for form, (title, build) in FORMS.items():
-        fastnn.manual_seed(arguments.seed)
-        models[form] = model = build(len(emoji.vocabulary))
-        model.encoder.load_state_dict(encoder)
-        learn(title, model, emoji, loss, epochs=arguments.epochs)
-        written[form] = describe(model, emoji.vocabulary, test, beam=arguments.beam)
-        results[form] = measure(title, written[form], names)
-        true, shuffled = (log_likelihood(model, x, *numbers) for x in (test, test[other]))
+    for form, (title, _) in FORMS.items():
+        written = describe(models[form], emoji.vocabulary, test, beam=arguments.beam)
+        results[form] = measure(title, written, names)
+        true, shuffled = (log_likelihood(models[form], x, *numbers) for x in (test, test[other]))
         results[form] |= {"true": true.mean(), "shuffled": shuffled.mean()}
-        print(
-            f"a name's log-likelihood given its picture {true.mean():.2f}, another "
-            f"{shuffled.mean():.2f}; larger given its own for {(true > shuffled).mean():.1%}"
-        )
+        print(f"a name's log-likelihood given its picture {true.mean():.2f}, another "
+              f"{shuffled.mean():.2f}; larger given its own for "
+              f"{(true > shuffled).mean():.1%}")  # fmt: skip
 
+    draw(arguments, emoji, models[form], test, written)
+    return results
+
+
+def draw(arguments, emoji, model, test, written):
+    """Pictures with what the model wrote about them, and where it looked."""
+    names = emoji.names
     shown = np.random.default_rng(2).choice(len(names), 2 * COLUMNS, replace=False)
     for title, words in zip(
         shown[:4], sample(model, emoji.vocabulary, test[shown[:4]]), strict=True
@@ -111,18 +130,17 @@ def main(argv=None):
     picture = figure(10, 8.6, "Names of Google's emoji by networks that saw Twitter's")
     above, below = picture.subfigures(2, 1, height_ratios=(1.15, 1))
     panels = above.subplots(2, COLUMNS).ravel()
-    draw_captions(panels, emoji.test[shown], [written["attention"][i] for i in shown],
+    draw_captions(panels, emoji.test[shown], [written[i] for i in shown],
                   [names[i] for i in shown])  # fmt: skip
     right = [i for i in range(len(names)) if 3 <= len(names[i]) <= WORDS]
-    right.sort(key=lambda i: written["attention"][i] != names[i])
+    right.sort(key=lambda i: written[i] != names[i])
     looked = np.random.default_rng(3).permutation(right[: max(3, len(right) // 8)])[:3]
     for row, i in zip(below.subplots(3, WORDS + 1), looked, strict=True):
-        words = written["attention"][i][:WORDS]
+        words = written[i][:WORDS]
         before, lengths, _ = numbered(emoji.vocabulary, [words])
-        maps = models["attention"].attention_maps(test[i : i + 1], before, lengths)[0]
+        maps = model.attention_maps(test[i : i + 1], before, lengths)[0]
         draw_attention(row, emoji.test[i], words, maps)
     save(picture, arguments.out, "captions.png")
-    return results
 
 
 if __name__ == "__main__":

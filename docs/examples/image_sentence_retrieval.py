@@ -5,28 +5,29 @@ Emoji and their names; the networks train on Twitter's drawings, and for each of
 names. A pair's score is the sum over the name's words of the best region's, and a ranking loss
 wants every true pair a margin above the pairs that the batch could also make. Nobody tells the
 network which word names which region; the pictures below show what it found: where in Google's
-drawings each word's product with the region is largest.
+drawings each word's product with the region is largest. The convolutional network has first learnt
+which words a picture's name has, and stays as it is.
 
 Beside it: the same network with the whole picture as its only region, the names in the order in
 which the training pictures resemble the drawing, and chance.
 """
 
 import numpy as np
-from _emoji import Emoji, learn, lit, nearest, spotting_encoder, standardized
+from _emoji import Emoji, Seen, learn_from, lit, nearest, spotting_encoder, standardized
 from _example import BLUE, GREY, INK, ORANGE, RED, curves, figure, legend, options, save
 
-import fastnn
 from fastnn import no_grad
 from fastnn.models.alignment import Alignment, ranking_loss, ranks, recall, score_all, similarity
+from fastnn.training import predict
 
 GRIDS = {"36 regions and the whole": 6, "the whole picture": 1}
 COLOURS = dict(zip((*GRIDS, "nearest picture", "chance"), (BLUE, ORANGE, RED, GREY), strict=True))
 WORDS = 6  # with a map
 
 
-def loss(model, pixels, before, lengths, after):
+def loss(model, maps, before, lengths, after):
     """The sentences are `after` without END."""
-    return ranking_loss(model(pixels, after, lengths - 1))
+    return ranking_loss(model(maps, after, lengths - 1))
 
 
 def report(title, ranks):
@@ -51,9 +52,9 @@ def draw_words(panels, picture, name, maps):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, spotting=(30, 4), epochs=(20, 5))
+    arguments = options(__doc__, argv, spotting=(30, 4), epochs=(30, 5))
     emoji = Emoji(every=24 if arguments.quick else 1)
-    count, test = len(emoji.names), standardized(emoji.test)
+    count = len(emoji.names)
     _, lengths, after = emoji.numbers
     lengths = lengths - 1  # without END
     order = nearest(emoji.train, emoji.test)
@@ -63,12 +64,13 @@ def main(argv=None):
     }
     results = {title: report(title, of) for title, of in found.items()}
     encoder = spotting_encoder(emoji, arguments.spotting)
-    models = {}
-    for title, grid in GRIDS.items():
-        fastnn.manual_seed(arguments.seed)
-        models[title] = model = Alignment(len(emoji.vocabulary), grid=grid)
-        model.encoder.load_state_dict(encoder)
-        learn(title, model, emoji, loss, epochs=arguments.epochs)
+    models = {
+        title: Alignment(len(emoji.vocabulary), grid=grid, encoder=Seen(encoder))
+        for title, grid in GRIDS.items()
+    }
+    learn_from(encoder, "both", models, emoji, loss, epochs=arguments.epochs)
+    test = predict(encoder, standardized(emoji.test))
+    for title, model in models.items():
         found[title] = ranks(score_all(model, test, after, lengths))
         results[title] = report(title, found[title])
 

@@ -138,12 +138,12 @@ def draw(accuracies, windows, folder):
                        fontweight="bold")  # fmt: skip
         for row, (_, window) in enumerate(windows[label]):
             panels[1].text(column + 0.04, -row - 0.9, window, color=INK, fontsize=8)
-    save(picture, folder, "text_cnn.png")
+    save(picture, folder, "text_cnn.png", 256)
 
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, epochs=(8, 3), folds=(FOLDS, 1), size=(300, 50), word2vec=(5, 1)
+        __doc__, argv, epochs=(8, 3), folds=(FOLDS, 1), size=(300, 100), word2vec=(5, 1)
     )  # fmt: skip
     texts, labels, folds = sentences(every=2 if arguments.quick else 1)
     words = Vocabulary.of((word for text in texts for word in text), special=("",))

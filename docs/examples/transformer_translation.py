@@ -16,11 +16,12 @@ from fastnn.models.translation_task import PairLoader, bleu_by_length
 def main(argv=None):
     arguments = options(
         __doc__, argv, choices={"data": ("multi30k", "tatoeba")},
-        epochs=(14, 3), width=(256, 64), layers=(3, 1), beam=(5, 2),
+        epochs=(10, 3), width=(256, 64), layers=(3, 1), beam=(5, 2),
     )  # fmt: skip
     task = Task(arguments)
     model = TransformerTranslator(
         len(task.source), len(task.target), width=arguments.width, layers=arguments.layers,
+        hidden=2 * arguments.width,
         dropout=0.1 if arguments.quick else 0.3,
     )  # fmt: skip
     print(f"{sum(p.size for p in model.parameters()):,} parameters")

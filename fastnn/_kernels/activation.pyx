@@ -21,6 +21,7 @@ cdef extern from "activation.h" nogil:
     const int ACTIVATION_COSTS[]
     void activation_run(size_t itemsize, int op, const void *a, const void *b, void *y,
                         Py_ssize_t n, double p, double q)
+    void gelu_run(size_t itemsize, bint by_tanh, const void *x, void *y, void *slope, Py_ssize_t n)
 
 cdef enum:
     CHUNK = 1 << 13  # elements that one thread takes at a time
@@ -83,3 +84,23 @@ def backward(int op, object dy, object saved, double p=0, double q=0):
         a = dx
     run(op, a, b, dx, p, q)
     return dx
+
+
+def gelu_with_slope(cnp.ndarray x, bint by_tanh):
+    """x a plain array -> GELU of it and its derivative there, from which `gelu_backward` is a
+    product: the exponential is computed once."""
+    cdef cnp.ndarray a = x if is_dense(x) else dense_copy(x)
+    cdef cnp.ndarray y = empty_like(a), slope = empty_like(a)
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(a), itemsize = cnp.PyArray_ITEMSIZE(a), first, last, i
+    cdef const char *pa = <const char *>cnp.PyArray_DATA(a)
+    cdef char *py = <char *>cnp.PyArray_DATA(y)
+    cdef char *ps = <char *>cnp.PyArray_DATA(slope)
+    cdef int nt
+    for first in range(0, n, SLICE):
+        last = min(n, first + SLICE)
+        nt = threads_for(<double>(last - first) * 26 * ELEMENT_WORK)
+        for i in prange(first, last, CHUNK, schedule="static", num_threads=nt, nogil=True):
+            gelu_run(itemsize, by_tanh, pa + i * itemsize, py + i * itemsize, ps + i * itemsize,
+                     min(CHUNK, last - i))
+        PyErr_CheckSignals()
+    return y, slope

@@ -31,11 +31,11 @@ OP(elu, 10, SELECT(a > 0, a, p * FN(vec_expm1)(a)))
 OP(elu_backward, 10, /* y = x > 0 ? x : p (exp(x) - 1); b = x */
    SELECT(b > 0, a, a * (p * FN(vec_exp)(b))))
 
-OP(gelu, 24, FN(gelu)(a))
-OP(gelu_backward, 26, a * FN(gelu_slope)(b)) /* y = x P(x); b = x */
+OP(gelu, 24, ({ V d; FN(gelu)(a, &d); }))
+OP(gelu_backward, 26, ({ V d; FN(gelu)(b, &d); a * d; })) /* y = x P(x); b = x */
 
-OP(gelu_tanh, 14, FN(gelu_tanh)(a))
-OP(gelu_tanh_backward, 16, a * FN(gelu_tanh_slope)(b)) /* y = x s(z(x)); b = x */
+OP(gelu_tanh, 14, ({ V d; FN(gelu_tanh)(a, &d); }))
+OP(gelu_tanh_backward, 16, ({ V d; FN(gelu_tanh)(b, &d); a * d; })) /* y = x s(z(x)); b = x */
 
 /* No array functions: softmax and elu are made of these, and tests measure them here. */
 OP(log, 12, FN(vec_log)(a))

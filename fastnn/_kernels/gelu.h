@@ -33,4 +33,13 @@ static const double GELU_POLY_f64[] = {
 #define TEMPLATE "gelu.inc.h"
 #include "each_dtype.h"
 
+static inline void gelu_run(size_t itemsize, int by_tanh, const void *x, void *y, void *slope,
+                            ptrdiff_t n)
+{
+    if (itemsize == sizeof(float))
+        gelu_run_f32(by_tanh, (const float *)x, (float *)y, (float *)slope, n);
+    else
+        gelu_run_f64(by_tanh, (const double *)x, (double *)y, (double *)slope, n);
+}
+
 #endif

@@ -1,7 +1,9 @@
 /* GELU, written over REAL, DT and UINT; see gelu.h. */
 
 #define V VEC_CAT(v, DT)
+#define VU VEC_CAT(VEC_CAT(v, DT), u)
 #define VB VEC_CAT(v, UINT)
+#define VLEN VEC_CAT(VLEN, DT)
 #define FN(name) VEC_CAT(name, DT)
 #define K(name) VEC_CAT(name, DT)
 
@@ -20,35 +22,43 @@ ALWAYS_INLINE V FN(normal_distribution)(V x, V *bell)
     return VEC_SELECT(V, x < 0, tail, 1 - tail);
 }
 
-ALWAYS_INLINE V FN(gelu)(V x)
-{
-    V bell;
-    return x * FN(normal_distribution)(x, &bell);
-}
-
-ALWAYS_INLINE V FN(gelu_slope)(V x) /* y = x P(x) */
+ALWAYS_INLINE V FN(gelu)(V x, V *slope) /* *slope = P(x) + x P'(x) */
 {
     V bell;
     const V p = FN(normal_distribution)(x, &bell);
-    return p + x * bell * (REAL)0.39894228040143267794; /* 1 / sqrt(2 pi) */
+    *slope = p + x * bell * (REAL)0.39894228040143267794; /* 1 / sqrt(2 pi) */
+    return x * p;
 }
 
-/* s(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3), for 1/2 (1 + tanh(z / 2)) = s(z) = 1 / (1 + e^-z). */
-ALWAYS_INLINE V FN(gelu_gate)(V x)
+/* x s(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3), for 1/2 (1 + tanh(z / 2)) = s(z) = 1 / (1 + e^-z). */
+ALWAYS_INLINE V FN(gelu_tanh)(V x, V *slope) /* *slope = s + x s (1 - s) dz/dx */
 {
-    return FN(vec_sigmoid)(x * ((REAL)1.5957691216057307 + (REAL)0.07135481627260025 * (x * x)));
+    const V s = FN(vec_sigmoid)(x * ((REAL)1.5957691216057308 + (REAL)0.07135481627260025 * (x * x)));
+    *slope = s + x * (s * (1 - s))
+        * ((REAL)1.5957691216057308 + (REAL)0.21406444881780076 * (x * x));
+    return x * s;
 }
 
-ALWAYS_INLINE V FN(gelu_tanh)(V x) { return x * FN(gelu_gate)(x); }
-
-ALWAYS_INLINE V FN(gelu_tanh_slope)(V x) /* y = x s(z(x)) */
+/* y, and the slope at x. */
+static void FN(gelu_run)(int by_tanh, const REAL *x, REAL *y, REAL *slope, ptrdiff_t n)
 {
-    const V s = FN(gelu_gate)(x);
-    return s + x * (s * (1 - s))
-        * ((REAL)1.5957691216057307 + (REAL)0.21406444881780076 * (x * x));
+    for (ptrdiff_t i = 0; i < n; i += VLEN) {
+        const ptrdiff_t rest = n - i;
+        const V a = rest < VLEN ? FN(vec_load_part)(x + i, rest) : (V) * (const VU *)(x + i);
+        V d, v = by_tanh ? FN(gelu_tanh)(a, &d) : FN(gelu)(a, &d);
+        if (rest < VLEN) {
+            FN(vec_store_part)(y + i, v, rest);
+            FN(vec_store_part)(slope + i, d, rest);
+        } else {
+            *(VU *)(y + i) = v;
+            *(VU *)(slope + i) = d;
+        }
+    }
 }
 
 #undef K
 #undef FN
+#undef VLEN
 #undef VB
+#undef VU
 #undef V

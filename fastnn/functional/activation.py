@@ -76,11 +76,12 @@ def gelu(input, approximate="none"):
     """y = x P(x), P the normal distribution function, or with approximate="tanh" what tanh makes
     of it; any shape. Hendrycks and Gimpel 2016, arXiv:1606.08415."""
     x = as_tensor(input)
-    xd = x.data
-    y = kernels.gelu(xd, approximate=approximate)
+    if not x.requires_grad:
+        return record(kernels.gelu(x.data, approximate=approximate), (x,), None)
+    y, slope = kernels.gelu_with_slope(x.data, approximate=approximate)
 
     def backward(dy):  # y = x P(x)
-        return (kernels.gelu_backward(dy, xd, approximate=approximate),)
+        return (kernels.multiply(dy, slope),)
 
     return record(y, (x,), backward)
 

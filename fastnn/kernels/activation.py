@@ -140,6 +140,12 @@ def gelu(x, *, approximate="none"):
     return _checked_unary(op, x) if y is None else y
 
 
+def gelu_with_slope(x, *, approximate="none"):
+    """y as `gelu`, and dy/dx, by which who keeps it need only multiply: dx = dy slope."""
+    by_tanh = _gelu("gelu_with_slope", approximate) != "gelu"
+    return _kernel.gelu_with_slope(_checks.array("gelu_with_slope", "x", x), by_tanh)
+
+
 def gelu_backward(dy, x, *, approximate="none"):
     """dx = dy (P(x) + x P'(x))."""
     op = f"{_gelu('gelu_backward', approximate)}_backward"

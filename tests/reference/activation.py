@@ -96,6 +96,10 @@ def gelu(x, *, approximate="none"):
     return np.asarray(x * (_normal if approximate == "none" else _gate)(x)[0])
 
 
+def gelu_with_slope(x, *, approximate="none"):
+    return gelu(x, approximate=approximate), gelu_backward(1.0, x, approximate=approximate)
+
+
 def gelu_backward(dy, x, *, approximate="none"):  # y = x P(x)
     x = f64(x)
     p, slope = (_normal if approximate == "none" else _gate)(x)
