@@ -7,7 +7,7 @@ and the training sentences: fixed (static), trained on (non-static), or both (mu
 of each fold's training sentences says which epoch to keep; Adam is quicker here than Kim's
 Adadelta. Beside it, on the same folds: naive Bayes and logistic regression on bags of words. The
 picture shows the folds, and what the filters look for: the windows of held-out sentences that speak
-most strongly for either side.
+most strongly for either side. --word2vec 0 leaves out the vectors, and all but CNN-rand.
 """
 
 import time
@@ -161,9 +161,13 @@ def main(argv=None):
         tenth = len(train) // 10
         parts = order[tenth:], order[:tenth], test
         size, epochs = arguments.size, arguments.epochs
-        read = [*brown, *(texts[i] for i in train)]
-        vectors = word_vectors(words, read, size, arguments.word2vec, fold)
-        for variant in VARIANTS[: 2 if arguments.quick else None]:
+        variants = VARIANTS[: 2 if arguments.quick else None]
+        if arguments.word2vec:
+            read = [*brown, *(texts[i] for i in train)]
+            vectors = word_vectors(words, read, size, arguments.word2vec, fold)
+        else:
+            variants = ["rand"]
+        for variant in variants:
             fastnn.manual_seed(arguments.seed + fold)
             start = {"size": size} if variant == "rand" else {"vectors": vectors}
             model = TextCNN(len(words), variant=variant, filters=size // 3, **start)
