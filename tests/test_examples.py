@@ -202,7 +202,7 @@ def test_image_sentence_retrieval(example):
     results = example("image_sentence_retrieval")
     chance = results["chance"]["median rank"]
     for name in ("36 regions and the whole", "the whole picture", "nearest picture"):
-        assert results[name]["median rank"] < 0.85 * chance
+        assert results[name]["median rank"] < 0.9 * chance
         assert results[name]["R@1"] <= results[name]["R@5"] <= results[name]["R@10"]
 
 
@@ -340,7 +340,7 @@ def test_gpt(example):
     results = example("gpt")
     assert results["nats"] < results["grams"][2]
     early, late = results["by_place"][0], results["by_place"][16:].mean()
-    assert late < early - 0.3
+    assert late < early - 0.1
     assert len(results["sample"]) == 100
 
 

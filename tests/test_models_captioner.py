@@ -168,6 +168,19 @@ def test_words_are_spotted_whatever_their_order():
     assert spotting_loss(logits, NUMBERS[2]).item() == pytest.approx(expected.item())
 
 
+def test_a_captioner_starts_from_a_spotter():
+    """An RNN that reads nothing, but for the picture: its first word is what the spotter sees."""
+    spotter = small(WordSpotter, grid=2, units=5).eval()
+    model = made("rnn", units=5).start_from(spotter).eval()
+    model.encoder.load_state_dict(spotter.encoder.state_dict())
+    for parameter in model.rnn.parameters():
+        parameter.data[...] = 0
+    logits, _ = model.step(np.zeros(6, np.int64), model.begin(IMAGES))
+    np.testing.assert_allclose(logits.data, spotter(IMAGES).data, atol=1e-5)
+    attending = made("attention", units=5).start_from(spotter)
+    np.testing.assert_array_equal(attending.linear.weight.data[:, :5], spotter.linear.weight.data)
+
+
 def test_likelihoods_are_those_of_the_words():
     model = made("lstm", units=5).eval()
     before, lengths, after = NUMBERS

@@ -87,6 +87,26 @@ def test_frequent_words_are_left_out_as_often_as_they_should():
     assert bounds.tolist() == [0, (some == 0).sum(), len(some)]
 
 
+def test_blocks_are_smaller_where_many_windows_use_a_row():
+    model = Word2Vec(sample=0)
+    model.counts = np.ones(100_000)
+    assert model._block(np.ones(100_000)) == 128
+    model.counts = np.array([50, 50])  # a row is told by half of 6 contexts, drawn 5 times in 2
+    assert model._block(np.ones(2)) == int(2 / (0.025 * 6 * 3))
+    for loss in ("hierarchical", "softmax"):
+        model = Word2Vec(loss=loss)
+        model.counts = np.ones(1000)
+        assert model._block(np.ones(1000)) == int(2 / (0.025 * 6))
+
+
+@pytest.mark.parametrize("loss", word2vec.LOSSES)
+def test_a_frequent_row_does_not_diverge(loss):
+    """Every window uses a tree's root, or one of few rows: steps from one snapshot add up."""
+    words = np.random.default_rng(0).integers(0, 12, (60, 50)).astype(str)
+    model = Word2Vec(16, loss=loss, sample=0, lr=0.05).fit(words, epochs=10, seed=0)
+    assert np.abs(model.vectors).max() < 10 and np.abs(model.outputs).max() < 10
+
+
 def test_long_texts_are_taken_in_parts(monkeypatch):
     monkeypatch.setattr(word2vec, "CHUNK", 10)
     bounds = np.array([0, 4, 8, 8, 40, 45, 50])

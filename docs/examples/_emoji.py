@@ -103,15 +103,15 @@ def learn(title, model, emoji, loss, *, epochs, batch_size=32, lr=2e-3):
     return losses
 
 
-def spotting_encoder(emoji, epochs):
-    """The encoder of a network that has learnt which words a drawing's name has."""
+def word_spotter(emoji, epochs):
+    """A network that has learnt which words a drawing's name has."""
     model = WordSpotter(len(emoji.vocabulary))
 
     def loss(model, pixels, before, lengths, after):
         return spotting_loss(model(pixels), after)
 
     learn("words spotted", model, emoji, loss, epochs=epochs)
-    return model.encoder
+    return model
 
 
 class Seen(nn.Identity):

@@ -25,8 +25,8 @@ from _emoji import (
     lit,
     nearest,
     plain,
-    spotting_encoder,
     standardized,
+    word_spotter,
 )
 from _example import GREEN, GREY, INK, RED, figure, options, save
 
@@ -98,9 +98,10 @@ def main(argv=None):
     print(f"{len(names):,} names of {len(emoji.vocabulary):,} words")
     answers = [names[i] for i in nearest(emoji.train, emoji.test)[:, 0]]
     results = {"nearest": measure("nearest neighbour", answers, names)}
-    encoder = spotting_encoder(emoji, arguments.spotting)
+    spotter = word_spotter(emoji, arguments.spotting)
+    encoder = spotter.encoder
     models = {
-        form: build(len(emoji.vocabulary), embedding=256, encoder=Seen(encoder))
+        form: build(len(emoji.vocabulary), embedding=256, encoder=Seen(encoder)).start_from(spotter)
         for form, (_, build) in FORMS.items()
     }
     learn_from(encoder, "three captioners", models, emoji, loss, epochs=arguments.epochs)

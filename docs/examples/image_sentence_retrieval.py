@@ -13,7 +13,7 @@ which the training pictures resemble the drawing, and chance.
 """
 
 import numpy as np
-from _emoji import Emoji, Seen, learn_from, lit, nearest, spotting_encoder, standardized
+from _emoji import Emoji, Seen, learn_from, lit, nearest, standardized, word_spotter
 from _example import BLUE, GREY, INK, ORANGE, RED, curves, figure, legend, options, save
 
 from fastnn import no_grad
@@ -52,7 +52,7 @@ def draw_words(panels, picture, name, maps):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, spotting=(30, 4), epochs=(30, 5))
+    arguments = options(__doc__, argv, spotting=(30, 5), epochs=(30, 10))
     emoji = Emoji(every=24 if arguments.quick else 1)
     count = len(emoji.names)
     _, lengths, after = emoji.numbers
@@ -63,7 +63,7 @@ def main(argv=None):
         "nearest picture": (order == np.arange(count)[:, None]).argmax(1) + 1,
     }
     results = {title: report(title, of) for title, of in found.items()}
-    encoder = spotting_encoder(emoji, arguments.spotting)
+    encoder = word_spotter(emoji, arguments.spotting).encoder
     models = {
         title: Alignment(len(emoji.vocabulary), grid=grid, encoder=Seen(encoder))
         for title, grid in GRIDS.items()

@@ -116,7 +116,8 @@ def word2vec(
     block    windows whose errors (probability minus label) are those of the tables before the
              block. With `block=1` this is stochastic gradient descent, window by window. The steps
              follow window by window, each from the rows as they then are; with the full softmax a
-             block is one step from the tables before it.
+             block is one step from the tables before it. A row that most windows use (a tree's
+             root) gets that many steps from one snapshot: with too many the tables diverge.
 
     Returns the losses, float64 (N,), of each word's window (a sum over its contexts) as the block
     found it if `losses`, else None. The order of blocks and sums depends on the arguments only, not

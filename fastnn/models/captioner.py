@@ -75,20 +75,24 @@ class PictureEncoder(nn.Module):
 
 class WordSpotter(nn.Module):
     """Says which words a picture's caption has, whatever their order: what an encoder can learn
-    from before it is part of a captioner, as the papers' networks learn from ImageNet.
+    from before it is part of a captioner, as the papers' networks learn from ImageNet. Its own
+    layers are a captioner's first step without the recurrent network's weights, and a captioner can
+    `start_from` them: they know words that are in one caption only.
 
-    forward(images) -> logits (N, V). grid and encoder: see `Captioner`; dropout: of the features.
+    forward(images) -> logits (N, V) = linear(tanh(look(features))). Arguments: see `Captioner`.
     """
 
-    def __init__(self, words, *, dropout=0.3, grid=3, encoder=None):
+    def __init__(self, words, *, units=256, dropout=0.3, grid=3, encoder=None):
         super().__init__()
         self.encoder = PictureEncoder() if encoder is None else encoder
         self.grid = grid
+        self.look = nn.Linear(grid * grid * self.encoder.channels, units)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(grid * grid * self.encoder.channels, words)
+        self.linear = nn.Linear(units, words)
 
     def forward(self, images):
-        return self.linear(self.dropout(_features(self, images)))
+        x = self.look(self.dropout(_features(self, images)), activation="tanh")
+        return self.linear(self.dropout(x))
 
 
 def _features(model, images):
@@ -116,6 +120,17 @@ class _Writer(nn.Module):
         self.embedding = nn.Embedding(words, embedding)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(outputs, words)
+
+    def start_from(self, spotter):
+        """Copy what a WordSpotter of as many units knows: the last layer's weights for h, and
+        `look`, where there is one of its shape."""
+        units = spotter.linear.in_features
+        self.linear.weight.data[:, :units] = spotter.linear.weight.data
+        self.linear.bias.data[...] = spotter.linear.bias.data
+        look = getattr(self, "look", None)
+        if look is not None and look.weight.shape == spotter.look.weight.shape:
+            look.load_state_dict(spotter.look.state_dict())
+        return self
 
     def step(self, numbers, state):
         """The words last written (M,) and the state -> logits (M, V) of the next, new state."""

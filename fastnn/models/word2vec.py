@@ -16,6 +16,8 @@ from ..data import Vocabulary, read_text
 
 LOSSES = ("negative", "hierarchical", "softmax")
 CHUNK = 1 << 24  # words that are sub-sampled together
+MOST_WINDOWS = 128  # in a block
+BEARABLE = 2  # see Word2Vec._block
 QUESTIONS = 512  # analogies answered together
 
 
@@ -35,7 +37,9 @@ class Word2Vec:
     lr         falls linearly to min_lr; None: 0.025, with CBOW 0.1 (a context's gradient is that
                of the mean, as it should be: Irsoy, Benton and Stratos 2021, arXiv:2012.15332)
     block      windows that share one snapshot of the tables for their errors: see
-               `kernels.word2vec`
+               `kernels.word2vec`. None: 128, or fewer where some row is used so often that the
+               steps from one snapshot would overshoot: about 13 with "hierarchical" and
+               "softmax", where all windows use the tree's root, or all rows
 
     After `fit` or `load`: vocabulary (the most frequent word first), counts (V,), vectors (V, size)
     and outputs, what the loss sets vectors against.
@@ -43,7 +47,7 @@ class Word2Vec:
 
     def __init__(
         self, size=100, *, window=5, cbow=False, loss="negative", negatives=5, power=0.75,
-        sample=1e-3, min_count=5, max_size=None, lr=None, min_lr=1e-4, block=128,
+        sample=1e-3, min_count=5, max_size=None, lr=None, min_lr=1e-4, block=None,
     ):  # fmt: skip
         if loss not in LOSSES:
             raise ValueError(f"Word2Vec: loss must be one of {', '.join(LOSSES)}, got {loss!r}")
@@ -84,6 +88,7 @@ class Word2Vec:
         inputs[:, :size] = (rng.random((rows, size), np.float32) - 0.5) / size
         outputs = kernels.word_table(rows - (config["loss"] == "hierarchical"), size)
         kept = self._kept_shares()
+        block = self._block(kept) if config["block"] is None else config["block"]
         for epoch in range(epochs):
             total = windows = 0
             for part, (begin, end) in enumerate(_chunks(bounds)):
@@ -94,7 +99,7 @@ class Word2Vec:
                 losses = kernels.word2vec(
                     inputs, outputs, some, ends, targets, window=config["window"],
                     cbow=config["cbow"], lr=tuple(rates.tolist()), seed=int(keys[1]),
-                    block=config["block"], losses=report is not None,
+                    block=block, losses=report is not None,
                 )  # fmt: skip
                 windows += len(some)
                 total += 0 if losses is None else losses.sum()
@@ -142,6 +147,20 @@ class Word2Vec:
         rare = self.config["sample"] / share
         stays = np.sqrt(rare) + rare if self.config["sample"] else np.ones(len(share))
         return np.minimum(stays, 1).astype(np.float32)
+
+    def _block(self, kept):
+        """As many windows as the rows that are used most can bear: where lr times the pairs of
+        rows that one is in, all judged from one snapshot, is much more than 2, steps overshoot."""
+        config, contexts = self.config, self.config["window"] + 1  # of a window, on average
+        told = self.counts * kept / (self.counts * kept).sum()
+        if config["loss"] == "negative":
+            drawn = self.counts ** float(config["power"])
+            outputs = (told + config["negatives"] * drawn / drawn.sum()).max()
+            targets = 1 + config["negatives"]
+        else:  # all windows use the tree's root, or all rows
+            outputs, targets = 1, np.log2(1 + len(told))
+        pairs = max(outputs, told.max() * targets) * (1 if config["cbow"] else contexts)
+        return int(np.clip(BEARABLE / (config["lr"] * pairs), 1, MOST_WINDOWS))
 
     # ---- asking ----
 
