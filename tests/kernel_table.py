@@ -274,7 +274,8 @@ TABLE = {
         {"y": _image(d, b, n), "activation": "relu"}),
     "batch_norm_backward eval": lambda d, b, n: (
         (_image(d, b, n, 67), _image(d, b, n, 67), d(67), d.positive(67)), {"training": False}),
-    "batch_norm_fold": lambda d, b, n: ((d(7), d.positive(7), d(7), d(7)), {"conv_bias": d(7)}),
+    "batch_norm_fold": lambda d, b, n: (
+        (d(n), d.positive(n), d(n), d(n)), {"conv_bias": d(n)}),
     "group_norm": lambda d, b, n: ((_image(d, b, n, 6), 2, d(6), d(6)), {}),
     "group_norm_backward": lambda d, b, n: (
         (_image(d, b, n, 6), _image(d, b, n, 6), d(b, 3), d.positive(b, 3), d(6)), {}),

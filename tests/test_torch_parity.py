@@ -178,8 +178,9 @@ def test_function(name, inputs, options, dtype):
 def arguments(function):
     """(name, default) in order, without what only one of the two has."""
     dropped = {"self", "size_average", "reduce", "_stacklevel", "device", "dtype"}
-    # Only fastnn's: batch_norm does the first two at no cost, the others are kinds of LSTM and GRU.
-    dropped |= {"residual", "activation", "peephole", "coupled", "reset_after"}
+    # Only fastnn's: batch_norm does the first two at no cost, the next are kinds of LSTM and GRU;
+    # attention does not look at the keys beyond a sequence's length.
+    dropped |= {"residual", "activation", "peephole", "coupled", "reset_after", "lengths"}
     return [
         (name, p.default)
         for name, p in inspect.signature(function).parameters.items()

@@ -282,12 +282,15 @@ def fold(cnp.ndarray mean, cnp.ndarray var, cnp.ndarray weight, cnp.ndarray bias
     cdef void *w = NULL if weight is None else cnp.PyArray_DATA(weight)
     cdef void *b = NULL if bias is None else cnp.PyArray_DATA(bias)
     cdef void *before = NULL if conv_bias is None else cnp.PyArray_DATA(conv_bias)
-    if cnp.PyArray_TYPE(mean) == cnp.NPY_FLOAT32:
-        fold_channels[float](<float *>mean.data, <float *>var.data, <float *>w, <float *>b,
-                             <float *>before, eps, mean.shape[0], <float *>scale.data,
-                             <float *>shift.data)
-    else:
-        fold_channels[double](<double *>mean.data, <double *>var.data, <double *>w, <double *>b,
-                              <double *>before, eps, mean.shape[0], <double *>scale.data,
-                              <double *>shift.data)
+    cdef Py_ssize_t channels = mean.shape[0]
+    cdef bint single = cnp.PyArray_TYPE(mean) == cnp.NPY_FLOAT32
+    with nogil:
+        if single:
+            fold_channels[float](<float *>mean.data, <float *>var.data, <float *>w, <float *>b,
+                                 <float *>before, eps, channels, <float *>scale.data,
+                                 <float *>shift.data)
+        else:
+            fold_channels[double](<double *>mean.data, <double *>var.data, <double *>w,
+                                  <double *>b, <double *>before, eps, channels,
+                                  <double *>scale.data, <double *>shift.data)
     return scale, shift

@@ -71,6 +71,7 @@ from .max_over_time import conv1d_max_over_time, conv1d_max_over_time_backward
 from .norm import (
     batch_norm,
     batch_norm_backward,
+    batch_norm_fold,
     group_norm,
     group_norm_backward,
     layer_norm,
@@ -130,7 +131,8 @@ __all__ = [
     "adaptive_max_pool2d_backward", "add", "additive_attention", "additive_attention_backward",
     "attend_heads", "attend_heads_backward", "attention_lstm", "attention_lstm_backward",
     "avg_pool1d", "avg_pool1d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
-    "batch_norm_backward", "bernoulli", "col2im", "conv1d", "conv1d_backward",
+    "batch_norm_backward",
+    "batch_norm_fold", "bernoulli", "col2im", "conv1d", "conv1d_backward",
     "conv1d_max_over_time", "conv1d_max_over_time_backward", "conv2d", "conv2d_backward",
     "conv_transpose1d", "conv_transpose1d_backward", "conv_transpose2d",
     "conv_transpose2d_backward", "crf_decode", "crf_log_likelihood",

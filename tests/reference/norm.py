@@ -45,6 +45,12 @@ def batch_norm(
     return relu(y) if activation == "relu" else y, mean, var
 
 
+def batch_norm_fold(mean, var, weight=None, bias=None, *, eps=1e-5, conv_bias=None):
+    scale = (1.0 if weight is None else f64(weight)) / np.sqrt(f64(var) + eps)
+    shift = ((0.0 if conv_bias is None else f64(conv_bias)) - f64(mean)) * scale
+    return scale, shift + (0.0 if bias is None else f64(bias))
+
+
 def batch_norm_backward(
     dy, x, mean, var, weight=None, bias=None, *, training=True, eps=1e-5, activation=None, y=None,
     needs=(True, True, True),
