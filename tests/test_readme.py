@@ -22,7 +22,7 @@ def test_python_of_the_readme_runs(block, tmp_path, monkeypatch, capsys):
 
 
 def test_the_training_loop_is_the_first_block():
-    assert "optimizer.step()" in BLOCKS[0] and len(BLOCKS) == 5
+    assert "optimizer.step()" in BLOCKS[0] and len(BLOCKS) == 6
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
