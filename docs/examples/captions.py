@@ -64,7 +64,11 @@ def measure(title, written, names):
 
 
 def sentence(words):
-    return textwrap.fill(" ".join(words).replace(" :", ":").replace(" ,", ","), 20)
+    return " ".join(words).replace(" :", ":").replace(" ,", ",")
+
+
+def in_lines(words):
+    return textwrap.fill(sentence(words), 20)
 
 
 def show(panel, pixels):
@@ -77,8 +81,8 @@ def draw_captions(panels, pixels, written, names):
     for panel, picture, words, name in zip(panels, pixels, written, names, strict=True):
         show(panel, picture.transpose(1, 2, 0))
         right = words == name
-        panel.set_title(sentence(words), fontsize=6.5, color=GREEN if right else RED)
-        panel.set_xlabel("" if right else sentence(name), fontsize=6.5, color=INK)
+        panel.set_title(in_lines(words), fontsize=6.5, color=GREEN if right else RED)
+        panel.set_xlabel("" if right else in_lines(name), fontsize=6.5, color=INK)
 
 
 def draw_attention(panels, picture, words, maps):
