@@ -175,6 +175,34 @@ def test_a_fresh_gradient_is_not_copied():
     assert a.grad.__array_interface__["data"][0] == made[0]
 
 
+def test_a_fresh_gradient_that_is_a_view_is_not_copied():
+    made = []
+    a = Tensor(np.ones((2, 3)).T, requires_grad=True)
+
+    def backward(dy):
+        dx = np.full((2, 3), 2.0).T  # as a convolution's weight: its axes in another order
+        made.append(dx.__array_interface__["data"][0])
+        return (dx,)
+
+    record(a.data.sum(), (a,), backward).backward()
+    assert a.grad.__array_interface__["data"][0] == made[0]
+
+
+@pytest.mark.parametrize("view", [lambda x: x.T, lambda x: x[:1].T, lambda x: x[::-1].T])
+def test_a_view_of_what_somebody_holds_is_copied(view):
+    kept = np.full((2, 3), 7.0)
+    a = Tensor(view(np.ones((2, 3))), requires_grad=True)
+    record(a.data.sum(), (a,), lambda dy: (view(kept),)).backward()
+    a.grad[...] = 0
+    assert np.all(kept == 7)
+
+
+def test_a_gradient_that_cannot_be_written_is_copied():
+    a = Tensor(np.ones((1, 3)), requires_grad=True)
+    record(a.data.sum(), (a,), lambda dy: (np.broadcast_to(np.ones(3), (1, 3)),)).backward()
+    a.grad[...] = 0
+
+
 def test_accumulating_leaves_an_earlier_grad_alone():
     a = leaf(1.0)
     (a * 2).backward()

@@ -97,6 +97,24 @@ def test_special(name, dtype):
     check(channels_last(x), weight, None, stride=stride, padding=padding, dilation=dilation)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("k", [4, 8, 16, 24, 48])  # one vector of some instruction set, or ends in one
+@pytest.mark.parametrize(
+    "c, h, w, kernel, padding",
+    [
+        (8, 5, 10, (3, 3), 1), (9, 6, 9, (3, 3), 0), (16, 4, 8, (3, 3), (0, 1)), (16, 9, 33, (3, 3), 1),
+        (17, 3, 40, (2, 3), (1, 0)), (100, 4, 19, (3, 3), 1), (11, 2, 30, (1, 3), (0, 1)),
+        (8, 40, 2, (3, 3), 1), (8, 3, 1, (3, 3), 1), (9, 3, 300, (3, 3), 1), (8, 5, 20, (3, 3), 2),
+    ],
+)  # fmt: skip
+def test_three_taps_and_outputs_of_one_vector(c, h, w, kernel, padding, k, dtype):
+    """The sliding tiles: rows of every remainder, sums of several chains, ends of every kind."""
+    x, weight = draw(2, c, h, w, dtype=dtype), draw(k, c, *kernel, dtype=dtype)
+    check(x, weight, draw(k, dtype=dtype), padding=padding)
+    x = draw(2, w, h, c, dtype=dtype).transpose(0, 3, 1, 2)  # w x h, channels last
+    check(x, weight.transpose(0, 1, 3, 2), None, padding=padding)
+
+
 # groups, channels in and out of each: both sides of every choice of an engine, and tails of lanes
 GROUPS = {
     "depthwise": (37, 1, 1),
@@ -319,14 +337,20 @@ def test_needs():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("c, k", [(1, 1), (6, 16), (16, 33)])
+@pytest.mark.parametrize("c, k", [(1, 1), (6, 16), (16, 33), (8, 8), (16, 16)])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_one_pixel_reaches_the_outputs_whose_window_holds_it(value, c, k, dtype):
-    n, h, w = 2, 7, 9
-    x, weight = abs(draw(n, c, h, w, dtype=dtype)) + 1, abs(draw(k, c, 3, 2, dtype=dtype)) + 1
-    geometry = {"stride": (1, 2), "padding": (2, 1), "dilation": (2, 1)}
+@pytest.mark.parametrize(
+    "kernel, geometry",
+    [
+        ((3, 2), {"stride": (1, 2), "padding": (2, 1), "dilation": (2, 1)}),
+        ((3, 3), {"padding": 1}),  # the sliding tiles
+    ],
+)
+def test_one_pixel_reaches_the_outputs_whose_window_holds_it(kernel, geometry, value, c, k, dtype):
+    n, h, w = 2, 7, 12
+    x, weight = abs(draw(n, c, h, w, dtype=dtype)) + 1, abs(draw(k, c, *kernel, dtype=dtype)) + 1
     dy = abs(draw(*conv2d(x, weight, **geometry).shape, dtype=dtype)) + 1
-    for i, j in [(0, 0), (3, 4), (6, 8), (6, 0), (2, 7)]:
+    for i, j in [(0, 0), (3, 4), (6, 11), (6, 0), (2, 7)]:
         hit = x.copy()
         hit[1, c // 2, i, j] = value
         y, expected = conv2d(hit, weight, **geometry), reference.conv2d(hit, weight, **geometry)

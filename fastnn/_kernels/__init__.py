@@ -17,7 +17,7 @@ MODULES = (
     "correlate", "correlate_planar", "crf", "cross_entropy", "dropout", "elementwise", "embedding",
     "gemm", "gemv", "grouped", "im2col", "layer_norm", "layout", "local_response_norm",
     "max_over_time", "memory", "norm", "optim", "peak", "pool", "recurrent", "reduce", "resample",
-    "softmax", "threads", "tile", "window", "word2vec",
+    "slide", "softmax", "threads", "tile", "window", "word2vec",
 )  # fmt: skip
 
 

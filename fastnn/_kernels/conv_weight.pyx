@@ -14,6 +14,9 @@ images, so that it lies in the first-level cache while all tiles of dw go over i
 nothing to copy; if K is no whole number of vectors, the lanes past a pixel's K values then sum its
 neighbour's, and are dropped.
 
+Where K fills one vector only and three taps of a row touch, a tile holds channels of all three, and
+slides along the rows (slide.h).
+
 Threads own tiles of dw; where there are too few tiles to go round, fixed groups of images sum
 apart and are added in order. Images are taken in blocks that stay in cache, rows in chunks.
 """
@@ -27,6 +30,7 @@ from .correlate cimport Axis
 from .layout cimport Tensor4, copy_padded
 from .memory cimport Block, block
 from .pack cimport pack_panel
+from .slide cimport SLIDE_CHANNELS, SLIDE_SUMS, SLIDE_TAPS, SUM_STEPS, slide_weight
 from .threads cimport threads_for
 from .tile cimport (
     TILE_ROWS, TILE_VECS, VEC_BYTES, ceil_div, padded_columns, panel_width, tile_run, tile_t,
@@ -44,7 +48,8 @@ cdef enum:
     SLICE_WORK = 1000000000   # multiply-adds between looks at Ctrl-C
 
 cdef struct DwTile:           # one register tile of dw, and the pixels it walks over
-    Py_ssize_t position, count                    # positions [position, position + count) of R S C
+    Py_ssize_t position, count                    # positions [position, position + count) of R S C,
+                                                  # or channels of SLIDE_TAPS taps from there on
     const Py_ssize_t *row                         # offset of each in x from ...
     Py_ssize_t corner                             # ... output pixel (0, 0)'s corner
     Py_ssize_t h0, h1, w0, w1                     # output rows and columns
@@ -56,6 +61,7 @@ cdef struct Work:
     Py_ssize_t h_start, w_start, rows, columns    # the padded image, in x's coordinates
     Tensor4 x, dy
     bint x_in_place
+    bint slides, first, last                      # by slide_weight; its `first` and `last`
     bint dy_packed                                # panels of dy are copied,
     char *dy_panel                                # each thread's to its own dy_panel_size values
     Py_ssize_t dy_panel_size
@@ -106,7 +112,7 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
                      Py_ssize_t item0, Py_ssize_t item1, bint fresh, floating *_) noexcept nogil:
     """dw[group] += images [first, last), or, fresh, = them, for the (panel, tile) items
     [item0, item1)."""
-    cdef Py_ssize_t c_row[TILE_ROWS]
+    cdef Py_ssize_t c_row[SLIDE_SUMS]
     cdef Py_ssize_t wide = wide_panel(sizeof(floating))
     cdef const floating *x
     cdef const floating *dy
@@ -115,7 +121,7 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
     cdef Py_ssize_t n = first, images, chunk, chunk_end, item, i, j, h0, h1, width, packed
     cdef const DwTile *t
     cdef tile_t tile
-    for i in range(TILE_ROWS):
+    for i in range(SLIDE_SUMS):  # no tile is higher
         c_row[i] = i * s.dw_step
     tile.c_row = c_row
     tile.init_row = c_row
@@ -141,7 +147,9 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
                 tile.c = dw + t.position * s.dw_step + j
                 if t.h0 >= t.h1 or t.w0 >= t.w1:
                     if fresh and n == first and chunk == 0:
-                        clear_tile(<floating *>tile.c, s.dw_step, t.count, width)
+                        for i in range(SLIDE_TAPS if s.slides else 1):
+                            clear_tile(<floating *>tile.c + i * s.channels * s.dw_step, s.dw_step,
+                                       t.count, width)
                     continue
                 if h0 >= h1:
                     continue
@@ -165,7 +173,12 @@ cdef void add_images(Work *s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t slot
                 if fresh and n == first and h0 == t.h0:
                     tile.init = NULL
                 tile.columns = width
-                tile_run(&tile, sizeof(floating), <int>t.count, width)
+                if s.slides:
+                    for i in range(SLIDE_TAPS * t.count):
+                        c_row[i] = (i // t.count * s.channels + i % t.count) * s.dw_step
+                    slide_weight(&tile, sizeof(floating), <int>t.count, s.first, s.last)
+                else:
+                    tile_run(&tile, sizeof(floating), <int>t.count, width)
             chunk = chunk_end
         n += images
 
@@ -210,6 +223,15 @@ cdef void seen(Py_ssize_t x_size, Py_ssize_t y_size, Py_ssize_t offset, Py_ssize
     end[0] = min(y_size, ceil_div(max(0, x_size - offset), stride))
 
 
+cdef bint slide_fits(Py_ssize_t K, const Axis *w, Py_ssize_t itemsize) noexcept nogil:
+    """Whether slide_weight() can do it: one vector of outputs, three taps that touch, at most one of
+    them outside at either end of a row."""
+    return (panel_width(K, itemsize) == VEC_BYTES // itemsize and w.step == 1
+            and w.taps == SLIDE_TAPS and w.tap[1] == 1 and w.tap[2] == 2
+            and -1 <= w.start <= 0 and w.y_size + w.start + 1 <= w.x_size
+            and 2 <= w.y_size <= SUM_STEPS)
+
+
 cdef int weight_gradient(Py_ssize_t N, Py_ssize_t C, Py_ssize_t K, Py_ssize_t room, const Axis *h,
                          const Axis *w, const Tensor4 *x, const Tensor4 *dy, void *dw,
                          Py_ssize_t dw_step, bint single) except -1:
@@ -248,8 +270,13 @@ cdef int weight_gradient(Py_ssize_t N, Py_ssize_t C, Py_ssize_t K, Py_ssize_t ro
     s.x_image = s.rows * s.columns * C
 
     # Tiles, and the offsets of their positions.
-    per_tap = ceil_div(C, TILE_ROWS)
-    s.tiles = R * S * per_tap if by_tap else ceil_div(s.positions, TILE_ROWS)
+    s.slides = by_tap and s.panels == 1 and slide_fits(K, w, itemsize)
+    s.first, s.last = w.start == 0, s.y_w + w.start + 1 < s.w_size
+    per_tap = ceil_div(C, SLIDE_CHANNELS if s.slides else TILE_ROWS)
+    if s.slides:
+        s.tiles = R * per_tap
+    else:
+        s.tiles = R * S * per_tap if by_tap else ceil_div(s.positions, TILE_ROWS)
     s.groups = min(N, ceil_div(LEAST_ITEMS, s.tiles * s.panels))
     wide = wide_panel(itemsize)
     last_width = panel_width(K - (s.panels - 1) * wide, itemsize)
@@ -288,7 +315,15 @@ cdef int weight_gradient(Py_ssize_t N, Py_ssize_t C, Py_ssize_t K, Py_ssize_t ro
     tile_block = block(s.tiles * sizeof(DwTile))
     tile = <DwTile *>tile_block.data
     for t in range(s.tiles):
-        if by_tap:
+        if s.slides:
+            r, p = h.tap[t // per_tap] + h.start, t % per_tap * C // per_tap
+            tile[t].position = t // per_tap * S * C + p
+            tile[t].count = (t % per_tap + 1) * C // per_tap - p
+            tile[t].row, tile[t].spans = table, 0
+            tile[t].corner = r * row_stride + w.start * pixel + p
+            tile[t].w0, tile[t].w1 = 0, s.y_w
+            seen(s.h_size, s.y_h, r, h.step, &tile[t].h0, &tile[t].h1)
+        elif by_tap:
             r, c = h.tap[t // per_tap // S] + h.start, w.tap[t // per_tap % S] + w.start
             p = t % per_tap * C // per_tap
             tile[t].position = t // per_tap * C + p

@@ -8,7 +8,8 @@ as zero. Nothing is padded: the pixels of a work
 item are grouped by which taps they see (inside, first row, left column, corner ...), and each
 group sums its own taps alone. Taps of a kernel row that touch each other are one contiguous span
 of taps x channels, so pixels x outputs is the register tile's A (rows: pixels, wherever they
-are) times a panel of packed weights.
+are) times a panel of packed weights. Panels of one vector, under three taps that touch, are the
+sliding tile's (slide.h), which takes neighbours of one row.
 
 A work item is a strip of rows of one image, or several small images: what fits the second-level
 cache; where that makes few items, each is cut by outputs, into chunks of panels. Every sum is one
@@ -23,9 +24,11 @@ from libc.string cimport memcpy
 from .layout cimport Tensor4
 from .memory cimport Block, block
 from .pack cimport pack_panel, pack_panels
+from .slide cimport SLIDE_ROWS, SLIDE_TAPS, SUM_STEPS, slide_run
 from .threads cimport threads_for
 from .tile cimport (
-    TILE_MAX_WIDTH, TILE_ROWS, activate, ceil_div, padded_columns, panel_width, tile_run,
+    TILE_MAX_WIDTH, TILE_ROWS, VEC_BYTES, activate, ceil_div, fetch, padded_columns, panel_width,
+    tile_run,
     tile_t, wide_panel,
 )
 from .vecmath cimport ACT_NONE
@@ -41,6 +44,7 @@ cdef enum:
     LEAST_WORK = 65536        # multiply-adds of an item that is one only to share work
     LEAST_ITEMS = 16          # if there are images or rows enough: work for many threads
     BLOCK_STEPS = 384         # of the inner dimension that all tiles go over before the next
+    LEAST_SLIDE = 8           # pixels of a row for the sliding tile, which is slow if it is lower
     SLICE_WORK = 1000000000   # multiply-adds between looks at Ctrl-C
 
 cdef struct Plan:
@@ -127,26 +131,37 @@ cdef inline void add_residual(Plan *s, Py_ssize_t at, Py_ssize_t columns, floati
         y[j] += residual[j]
 
 
+cdef inline void fetch_pixels(const floating *x, const Py_ssize_t *at, Py_ssize_t count,
+                              Py_ssize_t channels) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        fetch(x + at[i], channels * sizeof(floating))
+
+
 cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const Seen *w,
                      Py_ssize_t panel0, Py_ssize_t panel1,
                      const floating *packed) noexcept nogil:
     """Panels [panel0, panel1) of the outputs of images [n0, n1), rows h, columns w: pixels that see
     the same taps. packed: from panel0 on."""
     cdef Py_ssize_t rows = h.end - h.begin, columns = w.end - w.begin
-    cdef Py_ssize_t pixels = (n1 - n0) * rows * columns, tiles = ceil_div(pixels, TILE_ROWS)
+    cdef Py_ssize_t pixels = (n1 - n0) * rows * columns
     cdef Py_ssize_t wide = wide_panel(sizeof(floating)), taps = s.h.taps * s.w.taps
     cdef Py_ssize_t *in_at = s.tables + omp_get_thread_num() * s.table_size
     cdef Py_ssize_t *out_at = in_at + pixels
     cdef Py_ssize_t *span = out_at + pixels
     cdef Py_ssize_t *span_tap = span + taps
     cdef Py_ssize_t *b_span = span_tap + taps
-    cdef Py_ssize_t zeros[TILE_ROWS]
+    cdef Py_ssize_t zeros[SLIDE_ROWS]
+    cdef Py_ssize_t neighbours[SLIDE_ROWS + SLIDE_TAPS - 1]
     cdef floating edge_bias[TILE_MAX_WIDTH]
     cdef const floating *bias
     cdef floating *y = <floating *>s.y.data
     cdef Py_ssize_t n, i, j, t, p = 0, panel, width, count, x_row, y_row
-    cdef Py_ssize_t spans, length, together, parts, block, q, part, begin
-    cdef bint first, last
+    cdef Py_ssize_t spans, length, line, line_tiles, tiles, steps, last_tap, together, parts
+    cdef Py_ssize_t block, q, part, begin
+    cdef bint slides = (s.touch and s.w.step == 1 and w.last - w.first == SLIDE_TAPS
+                        and columns >= LEAST_SLIDE)
+    cdef bint slide, first, last
     cdef tile_t tile
     for n in range(n0, n1):
         for i in range(h.begin, h.end):
@@ -156,8 +171,10 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
                 in_at[p] = x_row + (j * s.w.step + s.w.start) * s.x.w
                 out_at[p] = y_row + j * s.y.w
                 p += 1
-    for i in range(TILE_ROWS):
+    for i in range(SLIDE_ROWS):  # no tile is higher
         zeros[i] = 0
+    for i in range(SLIDE_ROWS + SLIDE_TAPS - 1):
+        neighbours[i] = i * s.x.w
     tile.a_step = 1
     tile.spans = 0
     for i in range(h.first, h.last):
@@ -169,8 +186,8 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
             span[tile.spans] = s.h.tap[i] * s.x.h + s.w.tap[j] * s.x.w
             span_tap[tile.spans] = i * s.w.taps + j
             tile.spans += 1
-    tile.length = (w.last - w.first) * s.inner if s.touch else s.inner
-    spans, length = tile.spans, tile.length
+    spans = tile.spans
+    last_tap = (w.last - w.first - 1) * s.inner if s.touch else 0  # from a span's first one
     for panel in range(panel0, panel1):
         tile.columns = min(wide, s.outer - panel * wide)
         width = panel_width(tile.columns, sizeof(floating))
@@ -182,19 +199,27 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
             bias = &edge_bias[0]
         tile.b_step = width
         tile.c = y + panel * wide
+        # A line is cut into tiles: all pixels or, for the sliding tile, those of a row.
+        slide = slides and tile.columns == VEC_BYTES // <Py_ssize_t>sizeof(floating)
+        if slide:
+            line, length, steps = w.end - w.begin, s.inner, SUM_STEPS // SLIDE_TAPS
+            line_tiles = ceil_div(line, SLIDE_ROWS)
+        else:
+            line, length, steps = pixels, last_tap + s.inner, BLOCK_STEPS
+            line_tiles = ceil_div(line, TILE_ROWS)
+        tiles = pixels // line * line_tiles
         # Blocks of the inner dimension: all tiles go over one before the next. (A ragged panel's
         # tiles cannot go on from y, which they would read a panel's width at a time.)
         together, parts = spans, 1
-        if tiles > 1 and tile.columns == width and spans * length > BLOCK_STEPS:
-            parts = ceil_div(length, BLOCK_STEPS)
-            together = max(1, BLOCK_STEPS // length)
+        if (tiles > 1 or slide) and tile.columns == width and spans * length > steps:
+            parts = ceil_div(length, steps)
+            together = max(1, steps // length)
         for block in range(ceil_div(spans, together) if spans else 1):
             q = block * together
             tile.span, tile.b_span, tile.spans = span + q, b_span + q, min(together, spans - q)
             for part in range(parts):
                 begin = part * length // parts
                 tile.length = (part + 1) * length // parts - begin
-                tile.a = <const floating *>s.x.data + begin
                 tile.b = packed + (panel - panel0) * wide * taps * s.inner + begin * width
                 first = q == 0 and part == 0
                 last = q + together >= spans and part == parts - 1
@@ -202,14 +227,25 @@ cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const
                 if not first:
                     tile.init = tile.c
                 for t in range(tiles):
-                    p = t * pixels // tiles
-                    count = (t + 1) * pixels // tiles - p
-                    tile.row = in_at + p
+                    i = t % line_tiles
+                    p = t // line_tiles * line + i * line // line_tiles
+                    count = (i + 1) * line // line_tiles - i * line // line_tiles
                     tile.c_row = out_at + p
                     tile.init_row = out_at + p
                     if first:
                         tile.init_row = zeros
-                    tile_run(&tile, sizeof(floating), <int>count, width)
+                    tile.a = <const floating *>s.x.data + begin
+                    if first and panel == panel0 and spans:
+                        # What the next tile is the first to read: its pixels' last taps.
+                        fetch_pixels(<const floating *>s.x.data + span[spans - 1] + last_tap,
+                                     in_at + p + count, min(count, pixels - p - count), s.inner)
+                    if slide:
+                        tile.a = <const floating *>tile.a + in_at[p]
+                        tile.row = neighbours
+                        slide_run(&tile, sizeof(floating), <int>count, s.inner * width)
+                    else:
+                        tile.row = in_at + p
+                        tile_run(&tile, sizeof(floating), <int>count, width)
                     if not last:
                         continue
                     if s.end.residual != NULL:

@@ -39,6 +39,7 @@
 #define TILE_MAX_WIDTH (TILE_VECS * VLEN_f32) /* columns of the widest tile */
 
 #define SUM_STEPS 256 /* products in one chain of additions */
+#define SHARE 4       /* steps that share the load of a row's offset, in tiles one vector wide */
 
 typedef struct {
     const void *a;
@@ -54,5 +55,11 @@ typedef struct {
     const ptrdiff_t *c_row;
     ptrdiff_t columns;
 } tile_t;
+
+/* Fetch what a later tile will read to the second-level cache. */
+static inline void fetch(const void *from, ptrdiff_t bytes)
+{
+    for (ptrdiff_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)from + i, 0, 2);
+}
 
 #endif

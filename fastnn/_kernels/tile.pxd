@@ -27,6 +27,8 @@ cdef extern from "tile.h" nogil:
         const Py_ssize_t *c_row
         Py_ssize_t columns
 
+    void fetch(const void *start, Py_ssize_t size)  # bytes of what a later tile reads
+
 cdef enum:
     KC_BYTES = 3072  # of B's column in one block: a panel of KC x 32 floats is 96 KiB, in L2
 

@@ -5,31 +5,40 @@
  * then spill accumulators for them. */
 #define IN_MEMORY(a) __asm__ volatile("" : : "r"(a) : "memory")
 
-/* acc[first + i][j] += the products of one step at a and b.
+/* acc[first + i][j] += the products of `steps` steps at a and b, in order.
  * rows, vecs, near and cut are constants at every call: the accumulators live in registers. */
-#define TILE_STEP(first)                                                              \
+#define TILE_STEP(first, steps)                                                       \
     do {                                                                              \
         if (!near) IN_MEMORY(row);                                                    \
-        V bv[TILE_VECS];                                                              \
-        UNROLL(2) for (int j = 0; j < vecs; j++) bv[j] = *(const VU *)(b + j * LANES); \
+        V bv[steps][TILE_VECS];                                                       \
+        UNROLL(4) for (int s = 0; s < (steps); s++)                                   \
+            UNROLL(2) for (int j = 0; j < vecs; j++)                                  \
+                bv[s][j] = *(const VU *)(b + s * b_step + j * LANES);                 \
         UNROLL(16) for (int i = 0; i < rows; i++) {                                   \
-            const V av = (near ? a[i] : a[row[i]]) - (V){0};                          \
-            UNROLL(2) for (int j = 0; j < vecs; j++) acc[(first) + i][j] += av * bv[j]; \
+            const REAL *ai = near ? a + i : a + row[i];                               \
+            UNROLL(4) for (int s = 0; s < (steps); s++) {                             \
+                const V av = ai[s * a_step] - (V){0};                                 \
+                UNROLL(2) for (int j = 0; j < vecs; j++) \
+                    acc[(first) + i][j] += av * bv[s][j];                             \
+            }                                                                         \
         }                                                                             \
-        b += b_step;                                                                  \
-        a += a_step;                                                                  \
+        b += (steps) * b_step;                                                        \
+        a += (steps) * a_step;                                                        \
     } while (0)
 
 /* `steps` steps from a's and b's current place on. A low tile, which would wait for each addition
- * before the next, takes turns between several sets of accumulators. */
+ * before the next, takes turns between several sets of accumulators. In a tile one vector wide, where
+ * a row has one product a step and loads are the limit, SHARE steps share that of a row's offset. */
 #define TILE_STEPS(steps)                                                     \
     do {                                                                      \
         ptrdiff_t p = 0;                                                      \
-        for (; p < (steps) - (chains - 1); p += chains)                       \
-            UNROLL(4) for (int chain = 0; chain < chains; chain++)            \
-                TILE_STEP(chain * rows);                                      \
         if (chains > 1)                                                       \
-            for (; p < (steps); p++) TILE_STEP(0);                            \
+            for (; p < (steps) - (chains - 1); p += chains)                   \
+                UNROLL(4) for (int chain = 0; chain < chains; chain++)        \
+                    TILE_STEP(chain * rows, 1);                               \
+        else if (vecs == 1 && !near)                                          \
+            for (; p < (steps) - (SHARE - 1); p += SHARE) TILE_STEP(0, SHARE); \
+        for (; p < (steps); p++) TILE_STEP(0, 1);                             \
     } while (0)
 
 /* Add up the chains. */

@@ -80,11 +80,17 @@ def _plus(a, b):
 
 def _take(totals, sink, like):
     """The gradient of `sink` as an array that nobody else holds: copied only where it must be."""
-    # Two references: the dict's, and the argument itself. A view would show in its base.
+    # References to the gradient: the dict's, and the argument itself; to what it is a view of: the
+    # view's, `base` and the argument (a convolution's weight is a view, its axes in another order).
     # What is no array (functional/_lookup.py) becomes one.
-    base = getattr(totals[sink], "base", like)
-    if getrefcount(totals[sink]) == 2 and not isinstance(base, np.ndarray):
-        return totals[sink]
+    if getrefcount(totals[sink]) == 2 and isinstance(totals[sink], np.ndarray):
+        base = totals[sink].base
+        if not isinstance(base, np.ndarray):
+            return totals[sink]
+        alike = base.size == totals[sink].size and totals[sink].strides == like.strides
+        own = getrefcount(base) == 3 and not isinstance(base.base, np.ndarray)
+        if alike and own and totals[sink].flags.writeable:
+            return totals[sink]
     own = np.empty_like(like)
     own[...] = totals[sink]
     return own
