@@ -36,7 +36,7 @@
 #define INDEX_f32 v_i32
 #define INDEX_f64 v_i64
 
-#define PACK_AHEAD 4 /* rows */
+#define PACK_AHEAD 12 /* rows */
 
 #define TEMPLATE "pack.inc.h"
 #include "each_dtype.h"
