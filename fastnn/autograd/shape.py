@@ -131,12 +131,12 @@ def flatten(x, start_dim=0, end_dim=-1):
     shape = x.data.shape
     if not shape:
         return reshape(x, 1)
-    first, last = normal_axes("flatten", (start_dim,), len(shape)) + normal_axes(
-        "flatten", (end_dim,), len(shape)
-    )
+    (first,) = normal_axes("flatten", start_dim, len(shape))
+    (last,) = normal_axes("flatten", end_dim, len(shape))
     if first > last:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-    return reshape(x, *shape[:first], prod(shape[first : last + 1]), *shape[last + 1 :])
+    y = x.data.reshape(*shape[:first], prod(shape[first : last + 1]), *shape[last + 1 :])
+    return record(y, (x,), lambda dy: (dy.reshape(shape),))
 
 
 @method()

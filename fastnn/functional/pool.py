@@ -23,10 +23,8 @@ def max_pool2d(
         kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
         ceil_mode=ceil_mode,
     )  # fmt: skip
-    return _max_pool(
-        partial(kernels.max_pool2d, **sizes), partial(kernels.max_pool2d_backward, **sizes),
-        input, 4, return_indices,
-    )  # fmt: skip
+    kernel = kernels.max_pool2d, kernels.max_pool2d_backward
+    return _max_pool(*kernel, sizes, input, 4, return_indices)
 
 
 def max_pool1d(
@@ -41,10 +39,8 @@ def max_pool1d(
         kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
         ceil_mode=ceil_mode,
     )  # fmt: skip
-    return _max_pool(
-        partial(kernels.max_pool1d, **sizes), partial(kernels.max_pool1d_backward, **sizes),
-        input, 3, return_indices,
-    )  # fmt: skip
+    kernel = kernels.max_pool1d, kernels.max_pool1d_backward
+    return _max_pool(*kernel, sizes, input, 3, return_indices)
 
 
 def adaptive_max_pool2d(input, output_size, return_indices=False):
@@ -53,10 +49,10 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
     input (N, C, H, W) -> (N, C, OH, OW). output_size: an int or a pair, None for a size as it is;
     1 is global pooling. With return_indices also the winners' positions h*W + w, int64.
     """
+    forward = partial(kernels.adaptive_max_pool2d, output_size=output_size)
     return _max_pool(
-        partial(kernels.adaptive_max_pool2d, output_size=output_size),
-        kernels.adaptive_max_pool2d_backward, input, 4, return_indices,
-    )  # fmt: skip
+        forward, kernels.adaptive_max_pool2d_backward, {}, input, 4, return_indices
+    )
 
 
 def adaptive_max_pool1d(input, output_size, return_indices=False):
@@ -65,10 +61,10 @@ def adaptive_max_pool1d(input, output_size, return_indices=False):
     input (N, C, L) -> (N, C, output_size); 1 is max over time. With return_indices also the
     winners' positions, int64.
     """
+    forward = partial(kernels.adaptive_max_pool1d, output_size=output_size)
     return _max_pool(
-        partial(kernels.adaptive_max_pool1d, output_size=output_size),
-        kernels.adaptive_max_pool1d_backward, input, 3, return_indices,
-    )  # fmt: skip
+        forward, kernels.adaptive_max_pool1d_backward, {}, input, 3, return_indices
+    )
 
 
 def avg_pool2d(
@@ -84,10 +80,7 @@ def avg_pool2d(
         kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
         count_include_pad=count_include_pad, divisor_override=divisor_override,
     )  # fmt: skip
-    return _avg_pool(
-        partial(kernels.avg_pool2d, **sizes), partial(kernels.avg_pool2d_backward, **sizes),
-        input, 4,
-    )  # fmt: skip
+    return _avg_pool(kernels.avg_pool2d, kernels.avg_pool2d_backward, sizes, input, 4)
 
 
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
@@ -100,10 +93,7 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
         kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
         count_include_pad=count_include_pad,
     )  # fmt: skip
-    return _avg_pool(
-        partial(kernels.avg_pool1d, **sizes), partial(kernels.avg_pool1d_backward, **sizes),
-        input, 3,
-    )  # fmt: skip
+    return _avg_pool(kernels.avg_pool1d, kernels.avg_pool1d_backward, sizes, input, 3)
 
 
 def adaptive_avg_pool2d(input, output_size):
@@ -112,10 +102,8 @@ def adaptive_avg_pool2d(input, output_size):
     input (N, C, H, W) -> (N, C, OH, OW). output_size: an int or a pair, None for a size as it is;
     1 is global pooling.
     """
-    return _avg_pool(
-        partial(kernels.adaptive_avg_pool2d, output_size=output_size),
-        kernels.adaptive_avg_pool2d_backward, input, 4,
-    )  # fmt: skip
+    forward = partial(kernels.adaptive_avg_pool2d, output_size=output_size)
+    return _avg_pool(forward, kernels.adaptive_avg_pool2d_backward, {}, input, 4)
 
 
 def adaptive_avg_pool1d(input, output_size):
@@ -123,10 +111,8 @@ def adaptive_avg_pool1d(input, output_size):
 
     input (N, C, L) -> (N, C, output_size).
     """
-    return _avg_pool(
-        partial(kernels.adaptive_avg_pool1d, output_size=output_size),
-        kernels.adaptive_avg_pool1d_backward, input, 3,
-    )  # fmt: skip
+    forward = partial(kernels.adaptive_avg_pool1d, output_size=output_size)
+    return _avg_pool(forward, kernels.adaptive_avg_pool1d_backward, {}, input, 3)
 
 
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
@@ -149,28 +135,30 @@ def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     return (mean * float(np.prod(kernel_size))) ** (1.0 / norm_type)
 
 
-def _max_pool(forward, backward_kernel, input, ndim, return_indices):
+def _max_pool(forward, backward_kernel, sizes, input, ndim, return_indices):
+    """sizes: keyword arguments of both kernels"""
     x = as_tensor(input)
     if x.data.ndim == ndim - 1:
-        results = _max_pool(forward, backward_kernel, x.unsqueeze(0), ndim, return_indices)
+        results = _max_pool(forward, backward_kernel, sizes, x.unsqueeze(0), ndim, return_indices)
         return tuple(r.squeeze(0) for r in results) if return_indices else results.squeeze(0)
-    y, indices = forward(x.data)
+    y, indices = forward(x.data, **sizes)
     size = x.data.shape[2:]
 
     def backward(dy):  # y = the largest x of a window
-        return (backward_kernel(dy, indices, size),)
+        return (backward_kernel(dy, indices, size, **sizes),)
 
     out = record(y, (x,), backward)
     return (out, Tensor(indices.astype(np.int64))) if return_indices else out
 
 
-def _avg_pool(forward, backward_kernel, input, ndim):
+def _avg_pool(forward, backward_kernel, sizes, input, ndim):
+    """sizes: keyword arguments of both kernels"""
     x = as_tensor(input)
     if x.data.ndim == ndim - 1:
-        return _avg_pool(forward, backward_kernel, x.unsqueeze(0), ndim).squeeze(0)
+        return _avg_pool(forward, backward_kernel, sizes, x.unsqueeze(0), ndim).squeeze(0)
     size = x.data.shape[2:]
 
     def backward(dy):  # y = sum of a window / its size
-        return (backward_kernel(dy, size),)
+        return (backward_kernel(dy, size, **sizes),)
 
-    return record(forward(x.data), (x,), backward)
+    return record(forward(x.data, **sizes), (x,), backward)

@@ -20,10 +20,10 @@ def remembered(function):
     @wraps(function)
     def call(*args):
         try:
-            hash(args)
-        except TypeError:
-            return function(*args)
-        return cached(*args)
+            return cached(*args)
+        except TypeError:  # no hash; or the function's own error, which it raises again
+            pass
+        return function(*args)
 
     return call
 

@@ -5,6 +5,7 @@ from functools import partial
 from .activation import ReLU, Sigmoid, Tanh
 from .fusion import conv_bn, folds
 from .module import Module, _indent
+from .norm import BatchNorm2d
 
 # Activations that a module may compute with its own output (see Sequential).
 FUSED = {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}
@@ -82,9 +83,8 @@ def _checked(op, module):
 
 def _fuses(module, activation):
     return (
-        type(activation) in FUSED
         # The class's own: a subclass may have a forward without the argument.
-        and "fuses_activation" in type(module).__dict__
+        "fuses_activation" in type(module).__dict__
         and not module._forward_hooks
         and not activation._forward_hooks
     )
@@ -111,18 +111,21 @@ class Sequential(_ModuleSequence):
                 self.add_module(str(i), module)
 
     def forward(self, input):
-        modules, at = [*self, None, None], 0
-        while modules[at] is not None:
-            module, following = modules[at : at + 2]
-            compute, at = module, at + 1
-            if folds(module, following):
+        modules = iter([*self, None])
+        module, following = next(modules), next(modules, None)
+        while module is not None:
+            compute = module
+            if type(following) is BatchNorm2d and folds(module, following):
                 compute, module = partial(conv_bn, module, following), following
-                at += 1
-            if _fuses(module, modules[at]):
+                following = next(modules)
+            activation = FUSED.get(type(following))
+            if activation and _fuses(module, following):
                 compute = module.forward if compute is module else compute
-                compute = partial(compute, activation=FUSED[type(modules[at])])
-                at += 1
-            input = compute(input)
+                input = compute(input, activation=activation)
+                following = next(modules)
+            else:
+                input = compute(input)
+            module, following = following, next(modules, None)
         return input
 
     def _slice(self, index):
