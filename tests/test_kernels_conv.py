@@ -98,15 +98,23 @@ def test_special(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("k", [4, 8, 16, 24, 48])  # one vector of some instruction set, or ends in one
+@pytest.mark.parametrize("k", [4, 8, 16, 24, 48])  # one vector of some ISA, or ends in one
 @pytest.mark.parametrize(
     "c, h, w, kernel, padding",
     [
-        (8, 5, 10, (3, 3), 1), (9, 6, 9, (3, 3), 0), (16, 4, 8, (3, 3), (0, 1)), (16, 9, 33, (3, 3), 1),
-        (17, 3, 40, (2, 3), (1, 0)), (100, 4, 19, (3, 3), 1), (11, 2, 30, (1, 3), (0, 1)),
-        (8, 40, 2, (3, 3), 1), (8, 3, 1, (3, 3), 1), (9, 3, 300, (3, 3), 1), (8, 5, 20, (3, 3), 2),
+        (8, 5, 10, (3, 3), 1),
+        (9, 6, 9, (3, 3), 0),
+        (16, 4, 8, (3, 3), (0, 1)),
+        (16, 9, 33, (3, 3), 1),
+        (17, 3, 40, (2, 3), (1, 0)),
+        (100, 4, 19, (3, 3), 1),
+        (11, 2, 30, (1, 3), (0, 1)),
+        (8, 40, 2, (3, 3), 1),
+        (8, 3, 1, (3, 3), 1),
+        (9, 3, 300, (3, 3), 1),
+        (8, 5, 20, (3, 3), 2),
     ],
-)  # fmt: skip
+)
 def test_three_taps_and_outputs_of_one_vector(c, h, w, kernel, padding, k, dtype):
     """The sliding tiles: rows of every remainder, sums of several chains, ends of every kind."""
     x, weight = draw(2, c, h, w, dtype=dtype), draw(k, c, *kernel, dtype=dtype)

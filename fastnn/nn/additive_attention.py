@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from .. import functional as F
+from ..kernels import empty
 from . import init
 from .linear import Linear
 from .module import Module, Parameter
@@ -32,7 +33,7 @@ class AdditiveAttention(Module):
         super().__init__()
         self.key = Linear(key_size, hidden_size, bias=False, dtype=dtype)
         self.query = Linear(query_size, hidden_size, bias=False, dtype=dtype)
-        self.v = Parameter(np.empty(hidden_size, dtype))
+        self.v = Parameter(empty(hidden_size, dtype))
         bound = 1 / math.sqrt(hidden_size)
         init.uniform_(self.v, -bound, bound)
 

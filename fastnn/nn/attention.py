@@ -5,6 +5,7 @@ import numpy as np
 from .. import functional as F
 from ..autograd import Tensor, as_tensor, cat
 from ..functional.attention import attend_heads
+from ..kernels import empty
 from . import init
 from .linear import Linear
 from .module import Module, Parameter
@@ -52,7 +53,7 @@ class MultiheadAttention(Module):
         separate = not together
 
         def matrix(wanted, rows, columns):
-            return Parameter(np.empty((rows, columns), dtype)) if wanted else None
+            return Parameter(empty((rows, columns), dtype)) if wanted else None
 
         for name, wanted, rows, columns in (
             ("in_proj_weight", together, 3 * embed_dim, embed_dim),
@@ -62,12 +63,12 @@ class MultiheadAttention(Module):
         ):
             self.register_parameter(name, matrix(wanted, rows, columns))
         self.register_parameter(
-            "in_proj_bias", Parameter(np.empty(3 * embed_dim, dtype)) if bias else None
+            "in_proj_bias", Parameter(empty(3 * embed_dim, dtype)) if bias else None
         )
         self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype)
         for name in ("bias_k", "bias_v"):
             self.register_parameter(
-                name, Parameter(np.empty((1, 1, embed_dim), dtype)) if add_bias_kv else None
+                name, Parameter(empty((1, 1, embed_dim), dtype)) if add_bias_kv else None
             )
         self.reset_parameters()
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import functional as F
+from ..kernels import empty
 from ..kernels._window import ints
 from . import init
 from .module import Module, Parameter
@@ -36,9 +37,9 @@ class _Convolution(Module):
         self.groups = groups
         self.padding_mode = padding_mode
         # (R, S, C, K) in memory: what the kernels pack from, and the layout of their gradient.
-        memory = np.empty((*self.kernel_size, *reversed(self._channels())), dtype)
+        memory = empty((*self.kernel_size, *reversed(self._channels())), dtype)
         self.weight = Parameter(np.moveaxis(memory, (-1, -2), (0, 1)))
-        self.register_parameter("bias", Parameter(np.empty(out_channels, dtype)) if bias else None)
+        self.register_parameter("bias", Parameter(empty(out_channels, dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -123,9 +124,9 @@ class Conv1dMaxOverTime(Module):
         (self.kernel_size,) = ints(name, 1, "kernel_size", kernel_size, 1)
         (self.padding,) = ints(name, 1, "padding", padding, 0)
         # (S, K, C) in memory: what the kernels multiply by, and the layout of their gradient.
-        memory = np.empty((self.kernel_size, out_channels, in_channels), dtype)
+        memory = empty((self.kernel_size, out_channels, in_channels), dtype)
         self.weight = Parameter(memory.transpose(1, 2, 0))
-        self.register_parameter("bias", Parameter(np.empty(out_channels, dtype)) if bias else None)
+        self.register_parameter("bias", Parameter(empty(out_channels, dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self):

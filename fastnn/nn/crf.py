@@ -5,6 +5,7 @@ import numpy as np
 from .. import functional as F
 from .. import kernels
 from ..autograd import as_tensor
+from ..kernels import empty
 from . import init
 from .module import Module, Parameter
 
@@ -33,9 +34,9 @@ class CRF(Module):
             raise ValueError(f"CRF: num_tags must be positive, got {num_tags}")
         self.num_tags = num_tags
         self.batch_first = batch_first
-        self.start_transitions = Parameter(np.empty(num_tags, dtype))
-        self.end_transitions = Parameter(np.empty(num_tags, dtype))
-        self.transitions = Parameter(np.empty((num_tags, num_tags), dtype))
+        self.start_transitions = Parameter(empty(num_tags, dtype))
+        self.end_transitions = Parameter(empty(num_tags, dtype))
+        self.transitions = Parameter(empty((num_tags, num_tags), dtype))
         self.reset_parameters()
 
     def reset_parameters(self):

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import functional as F
 from ..functional.embedding import check_dense
+from ..kernels import empty
 from ..kernels.embedding import check_padding
 from . import init
 from .module import Module, Parameter
@@ -32,7 +33,7 @@ class Embedding(Module):
         self.scale_grad_by_freq = scale_grad_by_freq
         self.sparse = sparse
         if _weight is None:
-            weight = np.empty((num_embeddings, embedding_dim), dtype)
+            weight = empty((num_embeddings, embedding_dim), dtype)
             self.weight = Parameter(weight, requires_grad=not _freeze)
             self.reset_parameters()
             return

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import functional as F
+from ..kernels import empty
 from . import init
 from .module import Module, Parameter
 
@@ -20,8 +21,8 @@ class Linear(Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(np.empty((out_features, in_features), dtype))
-        self.register_parameter("bias", Parameter(np.empty(out_features, dtype)) if bias else None)
+        self.weight = Parameter(empty((out_features, in_features), dtype))
+        self.register_parameter("bias", Parameter(empty(out_features, dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -55,8 +56,8 @@ class Maxout(Module):
         self.out_features = out_features
         self.pieces = pieces
         units = out_features * pieces
-        self.weight = Parameter(np.empty((units, in_features), dtype))
-        self.register_parameter("bias", Parameter(np.empty(units, dtype)) if bias else None)
+        self.weight = Parameter(empty((units, in_features), dtype))
+        self.register_parameter("bias", Parameter(empty(units, dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self):

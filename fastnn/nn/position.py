@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..autograd import as_tensor
+from ..kernels import empty
 from . import init
 from .module import Module, Parameter
 
@@ -54,7 +55,7 @@ class LearnedPositions(_Positions):
     def __init__(self, length, features, *, std=0.02, batch_first=False, dtype=np.float32):
         super().__init__(length, features, batch_first)
         self.std = std
-        self.weight = Parameter(np.empty((length, features), dtype))
+        self.weight = Parameter(empty((length, features), dtype))
         self.reset_parameters()
 
     def reset_parameters(self):

@@ -9,6 +9,7 @@ from .. import functional as F
 from ..autograd import as_tensor, cat, stack
 from ..functional._lookup import steps_first
 from ..functional.recurrent import inputs, pair
+from ..kernels import empty
 from . import init
 from .module import Module, Parameter
 
@@ -39,7 +40,7 @@ class _Recurrent(Module):
         rows = self.gates * self.hidden_size
         sizes = [(rows, inputs), (rows, outputs), (rows,), (rows,)]
         for name, size in zip(NAMES if self.bias else NAMES[:2], sizes, strict=False):
-            setattr(self, name + suffix, Parameter(np.empty(size, dtype)))
+            setattr(self, name + suffix, Parameter(empty(size, dtype)))
 
     def _weights(self, suffix):
         return [getattr(self, name + suffix, None) for name in NAMES]
@@ -248,10 +249,10 @@ class LSTM(_Layers):
     def _add_weights(self, suffix, inputs, outputs, dtype):
         super()._add_weights(suffix, inputs, outputs, dtype)
         if self.proj_size:
-            weight = np.empty((self.proj_size, self.hidden_size), dtype)
+            weight = empty((self.proj_size, self.hidden_size), dtype)
             setattr(self, "weight_hr" + suffix, Parameter(weight))
         if self.peephole:
-            weight = np.empty((self.gates - 1, self.hidden_size), dtype)
+            weight = empty((self.gates - 1, self.hidden_size), dtype)
             setattr(self, "weight_ch" + suffix, Parameter(weight))
 
     def _options(self, suffix):
@@ -357,7 +358,7 @@ class LSTMCell(_Cell):
 
     def _add_weights(self, suffix, inputs, outputs, dtype):
         super()._add_weights(suffix, inputs, outputs, dtype)
-        weight = np.empty((self.gates - 1, self.hidden_size), dtype)
+        weight = empty((self.gates - 1, self.hidden_size), dtype)
         self.register_parameter("weight_ch", Parameter(weight) if self.peephole else None)
 
     def _options(self):

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Tensor, enable_grad
 
 _GROUP_KEYS = {"params", "name", "initial_lr"}  # of a group, beside its hyper-parameters
@@ -114,7 +115,7 @@ class Optimizer:
         for p in params:
             state = self.state[p]
             if key not in state:
-                state[key] = np.full_like(p.data, initial)
+                state[key] = kernels.full_like(p.data, initial)
             buffers.append(state[key])
         return buffers
 
@@ -197,7 +198,7 @@ def _restored(value, p, what):
         return int(value)
     if value.shape != p.shape:
         raise ValueError(f"loaded state dict: {what} has shape {value.shape}, not {p.shape}")
-    array = np.empty_like(p.data)
+    array = kernels.empty_like(p.data)
     array[...] = value
     return array
 

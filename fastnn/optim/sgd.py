@@ -1,7 +1,5 @@
 """Stochastic gradient descent."""
 
-import numpy as np
-
 from .. import kernels
 from .optimizer import Optimizer
 
@@ -57,7 +55,7 @@ class SGD(Optimizer):
             states = [self.state[p] for p in params]
             first = ["momentum_buffer" not in state for state in states]
             buffers = [
-                np.empty_like(p.data) if new else state["momentum_buffer"]
+                kernels.empty_like(p.data) if new else state["momentum_buffer"]
                 for p, state, new in zip(params, states, first, strict=True)
             ]
         kernels.sgd_step(
