@@ -70,8 +70,11 @@ static void FN(spread_row)(const spread_t *s, const REAL *x, ptrdiff_t size, ptr
                            ptrdiff_t columns, REAL *spare, REAL *out)
 {
     const ptrdiff_t channels = s->channels, windows = s->windows;
+    const ptrdiff_t first = s->first[0], last = s->first[s->blocks * s->inner - 1] + VLEN;
     for (ptrdiff_t q = start; q < start + columns; q++, out += s->pitch) {
         const REAL *pixel = x + q * channels;
+        for (ptrdiff_t i = first; i < last; i += 64 / sizeof(REAL))
+            __builtin_prefetch(pixel + i + GROUPED_AHEAD / sizeof(REAL));
         if (q < 0 || q >= size) {
             memset(out, 0, s->blocks * s->inner * sizeof(V));
             continue;
