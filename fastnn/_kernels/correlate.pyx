@@ -61,12 +61,21 @@ cdef struct Plan:
     bint at_once                      # who uses a chunk packs it, to memory of the thread's own
     Epilogue end
     Py_ssize_t table_size             # numbers in one thread's tables:
-    Py_ssize_t *tables                # an item's pixels in x and y, its spans in x and W
+    Py_ssize_t *tables                # those of Pixels
 
 cdef struct Seen:                     # a run of outputs of one axis that see the same taps
     Py_ssize_t begin, end             # the outputs
     Py_ssize_t first, last            # the taps [first, last)
 
+cdef struct Pixels:                   # outputs that see the same taps
+    Py_ssize_t count, row             # all of them, and those of a row
+    Py_ssize_t *x                     # where each one's tap 0 is in x,
+    Py_ssize_t *y                     # and it in y
+    Py_ssize_t spans, taps            # spans of the inner dimension, and the taps in each
+    Py_ssize_t *span                  # of a span: where it is in x, from there on,
+    Py_ssize_t *tap                   # its first tap's number,
+    Py_ssize_t *b_span                # and where it is in a panel of weights
+    bint slide                        # whether the sliding tile takes them, where it can
 
 cdef Seen run_of_outputs(const Axis *a, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """The longest run from `begin` on, within [begin, end), that sees the same taps."""
@@ -131,129 +140,137 @@ cdef inline void add_residual(Plan *s, Py_ssize_t at, Py_ssize_t columns, floati
         y[j] += residual[j]
 
 
-cdef inline void fetch_pixels(const floating *x, const Py_ssize_t *at, Py_ssize_t count,
-                              Py_ssize_t channels) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(count):
-        fetch(x + at[i], channels * sizeof(floating))
-
-
-cdef void run_pixels(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h, const Seen *w,
-                     Py_ssize_t panel0, Py_ssize_t panel1,
-                     const floating *packed) noexcept nogil:
-    """Panels [panel0, panel1) of the outputs of images [n0, n1), rows h, columns w: pixels that see
-    the same taps. packed: from panel0 on."""
-    cdef Py_ssize_t rows = h.end - h.begin, columns = w.end - w.begin
-    cdef Py_ssize_t pixels = (n1 - n0) * rows * columns
-    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), taps = s.h.taps * s.w.taps
-    cdef Py_ssize_t *in_at = s.tables + omp_get_thread_num() * s.table_size
-    cdef Py_ssize_t *out_at = in_at + pixels
-    cdef Py_ssize_t *span = out_at + pixels
-    cdef Py_ssize_t *span_tap = span + taps
-    cdef Py_ssize_t *b_span = span_tap + taps
-    cdef Py_ssize_t zeros[SLIDE_ROWS]
-    cdef Py_ssize_t neighbours[SLIDE_ROWS + SLIDE_TAPS - 1]
-    cdef floating edge_bias[TILE_MAX_WIDTH]
-    cdef const floating *bias
-    cdef floating *y = <floating *>s.y.data
-    cdef Py_ssize_t n, i, j, t, p = 0, panel, width, count, x_row, y_row
-    cdef Py_ssize_t spans, length, line, line_tiles, tiles, steps, last_tap, together, parts
-    cdef Py_ssize_t block, q, part, begin
-    cdef bint slides = (s.touch and s.w.step == 1 and w.last - w.first == SLIDE_TAPS
-                        and columns >= LEAST_SLIDE)
-    cdef bint slide, first, last
-    cdef tile_t tile
+cdef Pixels pixels_of(Plan *s, Py_ssize_t n0, Py_ssize_t n1, const Seen *h,
+                      const Seen *w) noexcept nogil:
+    """The outputs of images [n0, n1), rows h, columns w, in this thread's tables."""
+    cdef Py_ssize_t n, i, j, x_row, y_row, taps = s.h.taps * s.w.taps
+    cdef Py_ssize_t in_a_row = w.last - w.first  # taps
+    cdef Pixels p
+    p.row = w.end - w.begin
+    p.x = s.tables + omp_get_thread_num() * s.table_size
+    p.y = p.x + (n1 - n0) * (h.end - h.begin) * p.row
+    p.span = p.y + (p.y - p.x)
+    p.tap = p.span + taps
+    p.b_span = p.tap + taps
+    p.count = p.spans = 0
     for n in range(n0, n1):
         for i in range(h.begin, h.end):
             x_row = n * s.x.n + (i * s.h.step + s.h.start) * s.x.h
             y_row = n * s.y.n + i * s.y.h
             for j in range(w.begin, w.end):
-                in_at[p] = x_row + (j * s.w.step + s.w.start) * s.x.w
-                out_at[p] = y_row + j * s.y.w
-                p += 1
+                p.x[p.count] = x_row + (j * s.w.step + s.w.start) * s.x.w
+                p.y[p.count] = y_row + j * s.y.w
+                p.count += 1
+    p.taps = in_a_row if s.touch else 1
+    for i in range(h.first, h.last):
+        for j in range(w.first, w.last if p.taps == 1 else min(w.first + 1, w.last)):
+            p.span[p.spans] = s.h.tap[i] * s.x.h + s.w.tap[j] * s.x.w
+            p.tap[p.spans] = i * s.w.taps + j
+            p.spans += 1
+    p.slide = (s.touch and s.w.step == 1 and in_a_row == SLIDE_TAPS and p.row >= LEAST_SLIDE)
+    return p
+
+
+cdef void fetch_pixels(Plan *s, const Pixels *p, Py_ssize_t begin, Py_ssize_t end,
+                       floating *_) noexcept nogil:
+    """What pixels [begin, end) are the first to read of x: their last taps."""
+    cdef const floating *x = <const floating *>s.x.data + (p.taps - 1) * s.inner
+    cdef Py_ssize_t i
+    if p.spans:
+        for i in range(begin, min(end, p.count)):
+            fetch(x + p.span[p.spans - 1] + p.x[i], s.inner * sizeof(floating))
+
+
+cdef void run_tiles(Plan *s, const Pixels *at, tile_t *tile, Py_ssize_t width, bint slide,
+                    bint first, bint last, bint fresh, floating *_) noexcept nogil:
+    """All tiles of one panel of y, over one block of the inner dimension: the first block, the last?
+    fresh: x has not been read yet."""
+    cdef const floating *x = <const floating *>tile.a
+    cdef floating *y = <floating *>tile.c
+    cdef Py_ssize_t zeros[SLIDE_ROWS]
+    cdef Py_ssize_t neighbours[SLIDE_ROWS + SLIDE_TAPS - 1]
+    # A line is cut into tiles: all pixels or, for the sliding tile, those of a row.
+    cdef Py_ssize_t line = at.row if slide else at.count
+    cdef Py_ssize_t tiles = ceil_div(line, SLIDE_ROWS if slide else TILE_ROWS)
+    cdef Py_ssize_t t, i, p, count
     for i in range(SLIDE_ROWS):  # no tile is higher
         zeros[i] = 0
     for i in range(SLIDE_ROWS + SLIDE_TAPS - 1):
         neighbours[i] = i * s.x.w
-    tile.a_step = 1
-    tile.spans = 0
-    for i in range(h.first, h.last):
-        if s.touch:
-            columns = min(w.last - w.first, 1)
+    for t in range(at.count // line * tiles):
+        i = t % tiles
+        p = t // tiles * line + i * line // tiles
+        count = (i + 1) * line // tiles - i * line // tiles
+        tile.c_row = at.y + p
+        tile.init_row = at.y + p
+        if first:
+            tile.init_row = zeros
+        if fresh:
+            fetch_pixels[floating](s, at, p + count, p + 2 * count, NULL)
+        if slide:
+            tile.a = x + at.x[p]
+            tile.row = neighbours
+            slide_run(tile, sizeof(floating), <int>count, s.inner * width)
         else:
-            columns = w.last - w.first
-        for j in range(w.first, w.first + columns):
-            span[tile.spans] = s.h.tap[i] * s.x.h + s.w.tap[j] * s.x.w
-            span_tap[tile.spans] = i * s.w.taps + j
-            tile.spans += 1
-    spans = tile.spans
-    last_tap = (w.last - w.first - 1) * s.inner if s.touch else 0  # from a span's first one
+            tile.row = at.x + p
+            tile_run(tile, sizeof(floating), <int>count, width)
+        if not last:
+            continue
+        if s.end.residual != NULL:
+            for i in range(p, p + count):
+                add_residual[floating](s, y - <floating *>s.y.data + at.y[i], tile.columns, NULL)
+        if s.end.activation != ACT_NONE:
+            for i in range(p, p + count):
+                activate(y + at.y[i], tile.columns, s.end.activation)
+
+
+cdef void run_pixels(Plan *s, const Pixels *at, Py_ssize_t panel0, Py_ssize_t panel1,
+                     const floating *packed) noexcept nogil:
+    """Panels [panel0, panel1) of the outputs of pixels that see the same taps. packed: from panel0
+    on."""
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), taps = s.h.taps * s.w.taps
+    cdef floating edge_bias[TILE_MAX_WIDTH]
+    cdef const floating *bias
+    cdef Py_ssize_t i, panel, width, length, steps, together, parts, block, q, part, begin
+    cdef bint slide, first, last
+    cdef tile_t tile
+    tile.a_step = 1
     for panel in range(panel0, panel1):
         tile.columns = min(wide, s.outer - panel * wide)
         width = panel_width(tile.columns, sizeof(floating))
-        for i in range(spans):
-            b_span[i] = span_tap[i] * s.inner * width
+        for i in range(at.spans):
+            at.b_span[i] = at.tap[i] * s.inner * width
         bias = NULL if s.end.bias == NULL else <const floating *>s.end.bias + panel * wide
         if bias != NULL and tile.columns != width:
             memcpy(edge_bias, bias, tile.columns * sizeof(floating))
             bias = &edge_bias[0]
         tile.b_step = width
-        tile.c = y + panel * wide
-        # A line is cut into tiles: all pixels or, for the sliding tile, those of a row.
-        slide = slides and tile.columns == VEC_BYTES // <Py_ssize_t>sizeof(floating)
-        if slide:
-            line, length, steps = w.end - w.begin, s.inner, SUM_STEPS // SLIDE_TAPS
-            line_tiles = ceil_div(line, SLIDE_ROWS)
-        else:
-            line, length, steps = pixels, last_tap + s.inner, BLOCK_STEPS
-            line_tiles = ceil_div(line, TILE_ROWS)
-        tiles = pixels // line * line_tiles
+        tile.c = <floating *>s.y.data + panel * wide
+        slide = at.slide and tile.columns == VEC_BYTES // <Py_ssize_t>sizeof(floating)
+        length = s.inner if slide else at.taps * s.inner
         # Blocks of the inner dimension: all tiles go over one before the next. (A ragged panel's
         # tiles cannot go on from y, which they would read a panel's width at a time.)
-        together, parts = spans, 1
-        if (tiles > 1 or slide) and tile.columns == width and spans * length > steps:
+        steps = SUM_STEPS // SLIDE_TAPS if slide else BLOCK_STEPS
+        together, parts = at.spans, 1
+        if (at.count > TILE_ROWS or slide) and tile.columns == width and at.spans * length > steps:
             parts = ceil_div(length, steps)
             together = max(1, steps // length)
-        for block in range(ceil_div(spans, together) if spans else 1):
+        for block in range(ceil_div(at.spans, together) if at.spans else 1):
             q = block * together
-            tile.span, tile.b_span, tile.spans = span + q, b_span + q, min(together, spans - q)
+            tile.span, tile.b_span = at.span + q, at.b_span + q
+            tile.spans = min(together, at.spans - q)
             for part in range(parts):
                 begin = part * length // parts
                 tile.length = (part + 1) * length // parts - begin
+                tile.a = <const floating *>s.x.data + begin
                 tile.b = packed + (panel - panel0) * wide * taps * s.inner + begin * width
                 first = q == 0 and part == 0
-                last = q + together >= spans and part == parts - 1
+                last = q + together >= at.spans and part == parts - 1
                 tile.init = bias
                 if not first:
                     tile.init = tile.c
-                for t in range(tiles):
-                    i = t % line_tiles
-                    p = t // line_tiles * line + i * line // line_tiles
-                    count = (i + 1) * line // line_tiles - i * line // line_tiles
-                    tile.c_row = out_at + p
-                    tile.init_row = out_at + p
-                    if first:
-                        tile.init_row = zeros
-                    tile.a = <const floating *>s.x.data + begin
-                    if first and panel == panel0 and spans:
-                        # What the next tile is the first to read: its pixels' last taps.
-                        fetch_pixels(<const floating *>s.x.data + span[spans - 1] + last_tap,
-                                     in_at + p + count, min(count, pixels - p - count), s.inner)
-                    if slide:
-                        tile.a = <const floating *>tile.a + in_at[p]
-                        tile.row = neighbours
-                        slide_run(&tile, sizeof(floating), <int>count, s.inner * width)
-                    else:
-                        tile.row = in_at + p
-                        tile_run(&tile, sizeof(floating), <int>count, width)
-                    if not last:
-                        continue
-                    if s.end.residual != NULL:
-                        for i in range(p, p + count):
-                            add_residual[floating](s, panel * wide + out_at[i], tile.columns, NULL)
-                    if s.end.activation != ACT_NONE:
-                        for i in range(p, p + count):
-                            activate(<floating *>tile.c + out_at[i], tile.columns, s.end.activation)
+                run_tiles[floating](s, at, &tile, width, slide, first, last,
+                                    first and panel == panel0, NULL)
 
 
 cdef void run_item(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
@@ -266,6 +283,7 @@ cdef void run_item(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
     cdef Py_ssize_t panel0 = chunk * panels // s.chunks, panel1 = (chunk + 1) * panels // s.chunks
     cdef Py_ssize_t panel_size = s.h.taps * s.w.taps * s.inner * wide
     cdef floating *packed = <floating *>s.packed
+    cdef Pixels pixels
     cdef Seen h, w
     if s.at_once:
         packed += omp_get_thread_num() * ceil_div(panels, s.chunks) * panel_size
@@ -278,7 +296,8 @@ cdef void run_item(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
         w.end = 0
         while w.end < s.w.y_size:
             w = run_of_outputs(&s.w, w.end, s.w.y_size)
-            run_pixels[floating](s, n0, n1, &h, &w, panel0, panel1, packed)
+            pixels = pixels_of(s, n0, n1, &h, &w)
+            run_pixels[floating](s, &pixels, panel0, panel1, packed)
 
 
 cdef void run_items(Plan *s, Py_ssize_t first, Py_ssize_t last, int nt, floating *_) noexcept nogil:
