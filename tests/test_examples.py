@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import flickr8k_folder
 import numpy as np
 import pytest
 
@@ -129,13 +130,24 @@ def test_batch_norm_mnist(example):
 
 @needs("emoji-captions")
 def test_captions(example):
-    """A taste of training: names are already likelier given their own pictures."""
+    """A taste of training: names are already far likelier given their own pictures."""
     pytest.importorskip("sacrebleu")
     results = example("captions")
     assert 0.1 < results["nearest"]["exact"] < 0.9
-    for form in ("rnn", "attention"):
-        assert results[form]["true"] > results[form]["shuffled"] + 0.05
     assert set(results) == {"nearest", "lstm", "rnn", "attention"}
+    for form, least in (("lstm", 0.6), ("rnn", 2), ("attention", 3)):
+        assert results[form]["true"] > results[form]["shuffled"] + least
+        assert results[form]["own"] > 0.75
+    for form in ("rnn", "attention"):
+        assert results[form]["exact"] > 0.03  # by chance one in 158
+
+
+@needs("emoji-captions")
+def test_captions_of_drawings_kept_from_training(example):
+    pytest.importorskip("sacrebleu")
+    results = example("captions", "--test", "twitter")
+    for form in ("lstm", "rnn", "attention"):
+        assert results[form]["true"] > results[form]["shuffled"] + 0.6
 
 
 def test_convolution_arithmetic(example, capsys):
@@ -195,6 +207,27 @@ def test_dropout_mnist(example):
     for width in (64, 512):
         assert results[width, False]["train"] < results[width, True]["train"]
     assert results[512, True]["test"] < results[512, False]["test"]
+
+
+def test_flickr8k(example, tmp_path_factory, monkeypatch):
+    """On a made folder: 80 crops of two photos to train on, 20 to test, of five scenes."""
+    pytest.importorskip("sklearn")
+    pytest.importorskip("sacrebleu")
+    folder = tmp_path_factory.mktemp("data")
+    flickr8k_folder.make(folder / "flickr8k")
+    monkeypatch.setenv("FASTNN_DATA", str(folder))
+    results = example("flickr8k")
+    assert set(results) == {"nearest", "lstm", "rnn", "attention"}
+    for form in ("lstm", "rnn", "attention"):
+        assert results[form]["bleu"][0] > 55
+        assert results[form]["true"] > results[form]["shuffled"] + 2
+        assert results[form]["own"] > 0.7  # for one in five the other is of the same scene
+
+
+def test_flickr8k_without_its_files(example, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTNN_DATA", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"(?s)no Flickr8k.token.txt.*https://forms.illinois.edu"):
+        example("flickr8k")
 
 
 @needs("emoji-captions")

@@ -51,7 +51,7 @@ def small(kind, **options):
 KINDS = {
     "lstm": (Captioner, {"grid": 2, "embedding": 7}),
     "rnn": (Captioner, {"cell": "rnn", "grid": 2, "embedding": 7}),
-    "attention": (AttentionCaptioner, {"attention": 6, "embedding": 7}),
+    "attention": (AttentionCaptioner, {"attention": 6, "grid": 2, "embedding": 7}),
 }
 
 
@@ -136,8 +136,11 @@ def test_attention_is_a_mean_over_positions():
     model = made("attention", units=5).double().eval()
     images, (before, lengths, _) = np.float64(IMAGES), NUMBERS
     p = {name: value.data for name, value in model.named_parameters()}
-    a = model.encoder(images).data.reshape(6, 8, -1).transpose(0, 2, 1)
-    h, c = np.split(np.tanh(a.mean(1) @ p["first.weight"].T + p["first.bias"]), 2, axis=1)
+    maps = model.encoder(images)
+    a = maps.data.reshape(6, 8, -1).transpose(0, 2, 1)
+    means = functional.adaptive_avg_pool2d(maps, 2).data.reshape(6, -1)
+    h, c = np.split(np.tanh(means @ p["look.weight"].T + p["look.bias"]), 2, axis=1)
+    a = (a - a.mean(2, keepdims=True)) / np.sqrt(a.var(2, keepdims=True) + 1e-5)
     query = h @ p["rnn.attention.query.weight"].T
     scores = np.tanh(a @ p["rnn.attention.key.weight"].T + query[:, None]) @ p["rnn.attention.v"]
     weights = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
@@ -177,8 +180,17 @@ def test_a_captioner_starts_from_a_spotter():
         parameter.data[...] = 0
     logits, _ = model.step(np.zeros(6, np.int64), model.begin(IMAGES))
     np.testing.assert_allclose(logits.data, spotter(IMAGES).data, atol=1e-5)
-    attending = made("attention", units=5).start_from(spotter)
-    np.testing.assert_array_equal(attending.linear.weight.data[:, :5], spotter.linear.weight.data)
+
+
+def test_a_captioner_with_attention_starts_from_a_spotter():
+    """Its first h and c are what the spotter's last layer reads, and so does its own."""
+    spotter = small(WordSpotter, grid=2, units=5).eval()
+    model = made("attention", units=5).start_from(spotter).eval()
+    model.encoder.load_state_dict(spotter.encoder.state_dict())
+    weight = model.linear.weight.data[:, :5]
+    for state in model.begin(IMAGES)[:2]:
+        logits = state.data[0] @ weight.T + model.linear.bias.data
+        np.testing.assert_allclose(logits, spotter(IMAGES).data, atol=1e-5)
 
 
 def test_likelihoods_are_those_of_the_words():

@@ -91,13 +91,13 @@ class WordSpotter(nn.Module):
         self.linear = nn.Linear(units, words)
 
     def forward(self, images):
-        x = self.look(self.dropout(_features(self, images)), activation="tanh")
+        x = self.look(self.dropout(_features(self.encoder(images), self.grid)), activation="tanh")
         return self.linear(self.dropout(x))
 
 
-def _features(model, images):
-    """The means of grid x grid parts of the map: (N, grid * grid * channels)."""
-    return F.adaptive_avg_pool2d(model.encoder(images), model.grid).flatten(1)
+def _features(maps, grid):
+    """The means of grid x grid parts of maps (N, channels, H, W): (N, grid * grid * channels)."""
+    return F.adaptive_avg_pool2d(maps, grid).flatten(1)
 
 
 def spotting_loss(logits, after):
@@ -123,13 +123,15 @@ class _Writer(nn.Module):
 
     def start_from(self, spotter):
         """Copy what a WordSpotter of as many units knows: the last layer's weights for h, and
-        `look`, where there is one of its shape."""
+        `look`, where there is one of its shape, or of its shape for h and for c."""
         units = spotter.linear.in_features
         self.linear.weight.data[:, :units] = spotter.linear.weight.data
         self.linear.bias.data[...] = spotter.linear.bias.data
-        look = getattr(self, "look", None)
-        if look is not None and look.weight.shape == spotter.look.weight.shape:
-            look.load_state_dict(spotter.look.state_dict())
+        look, known = self.look, spotter.look
+        pieces = look.out_features // units
+        if look.weight.shape == (pieces * units, known.in_features):
+            look.weight.data[...] = np.tile(known.weight.data, (pieces, 1))
+            look.bias.data[...] = np.tile(known.bias.data, pieces)
         return self
 
     def step(self, numbers, state):
@@ -176,7 +178,7 @@ class Captioner(_Writer):
 
     def begin(self, images):
         """h and c, or h and W_ih v, which is zero after the first step; each (1, N, U)."""
-        x = self.look(self.dropout(_features(self, images))).unsqueeze(0)
+        x = self.look(self.dropout(_features(self.encoder(images), self.grid))).unsqueeze(0)
         if self.cell == "lstm":
             return self.rnn(x)[1]
         return np.zeros(x.shape, x.dtype), x
@@ -197,28 +199,33 @@ class Captioner(_Writer):
 
 
 class AttentionCaptioner(_Writer):
-    """Before every word the network looks at the picture again: the positions of the encoder's map
-    are a memory, of which `nn.AttentionLSTM` reads a weighted mean, the context; h and context say
-    which word comes next. The first h and c are tanh layers of the positions' mean.
+    """Before every word the network looks at the picture again: the positions of the encoder's map,
+    layer-normalised, are a memory, of which `nn.AttentionLSTM` reads a weighted mean, the context;
+    h and context say which word comes next. The first h and c are tanh layers of what a `Captioner`
+    begins with, the means of grid x grid parts of the map: in the paper of all of it, grid = 1.
 
-    attention  width in which states and positions are compared; the rest, and forward, as of
-               Captioner. Of the paper's two forms this is the soft one, without the penalty on
-               what nobody looked at.
+    attention  width in which states and positions are compared
+    dropout    of the memory too; the rest, and forward, as of Captioner
+
+    Of the paper's two forms this is the soft one, without the penalty on what nobody looked at.
     """
 
     def __init__(
-        self, words, *, units=256, embedding=128, attention=128, dropout=0.3, encoder=None
+        self, words, *, units=256, embedding=128, attention=128, dropout=0.3, grid=3, encoder=None
     ):  # fmt: skip
         encoder = PictureEncoder() if encoder is None else encoder
         super().__init__(words, embedding, units + encoder.channels, dropout, encoder)
-        self.first = nn.Linear(encoder.channels, 2 * units)
+        self.grid = grid
+        self.look = nn.Linear(grid * grid * encoder.channels, 2 * units)
+        self.norm = nn.LayerNorm(encoder.channels)
         self.rnn = nn.AttentionLSTM(embedding, units, encoder.channels, attention)
         nn.init.forget_gate_bias_(self.rnn)
 
     def begin(self, images):
         """h and c (1, N, U), the positions (S, N, channels) and what of attention is theirs."""
-        memory = self.encoder(images).flatten(2).permute(2, 0, 1)
-        first = self.first(self.dropout(memory.mean(0)), activation="tanh").unsqueeze(0)
+        maps = self.encoder(images)
+        memory = self.dropout(self.norm(maps.flatten(2).permute(2, 0, 1)))
+        first = self.look(self.dropout(_features(maps, self.grid)), activation="tanh").unsqueeze(0)
         units = self.rnn.hidden_size
         return first[:, :, :units], first[:, :, units:], memory, self.rnn.attention.key(memory)
 
