@@ -407,6 +407,7 @@ INPLACE = {
 # The kernels with no entry of their own, and why.
 ELSEWHERE = {
     "PackedMatrix": "a class", "pack": "test_kernels_gemm.py",
+    **dict.fromkeys(("empty", "empty_like", "full_like"), "test_kernels_arrays.py"),
     **dict.fromkeys(
         ("huffman_tree", "negative_sampling", "word2vec", "word_table"), "test_kernels_word2vec.py"
     ),
