@@ -185,6 +185,15 @@ def test_functional(mask, gqa):
         np.testing.assert_allclose(a.grad, b.grad.numpy(), atol=1e-12)
 
 
+def test_all_weights_dropped():
+    x = [draw(N, size, 4, seed=size) for size in (T, S, S)]
+    y = F.scaled_dot_product_attention(*x, dropout_p=1.0)
+    attention = torch.nn.functional.scaled_dot_product_attention
+    np.testing.assert_array_equal(y.data, attention(*map(torch.tensor, x), dropout_p=1.0).numpy())
+    layer = nn.MultiheadAttention(12, H, dropout=1.0, bias=False)
+    assert not layer(*[draw(T, N, 12)] * 3, need_weights=False)[0].data.any()
+
+
 @pytest.mark.parametrize("size", [1, 9, 150])
 def test_causal(size):
     x = [draw(2, size, 6, seed=i) for i in range(3)]
