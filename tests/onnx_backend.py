@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx_recurrent  # noqa: F401  (adds to OPERATORS)
 import onnx_windows  # noqa: F401
-from onnx_operators import OPERATORS, Skip
+from onnx_operators import OPERATORS, STEPWISE, Skip
 
 from fastnn import no_grad
 
@@ -45,12 +45,17 @@ def compute(node, inputs):
     inputs = [np.asarray(next(given)) if name else None for name in node.input]
     dtype = inputs[0].dtype
     wide = computed_in(dtype)
+    if dtype.kind == "V" and node.op_type in STEPWISE:
+        raise Skip("bfloat16, rounded at every step")
     inputs = [a.astype(wide) if a is not None and a.dtype == dtype else a for a in inputs]
     attributes = {a.name: get_attribute_value(a) for a in node.attribute}
     attributes = {k: v.decode() if isinstance(v, bytes) else v for k, v in attributes.items()}
     with no_grad():
         outputs = OPERATORS[node.op_type](*inputs, **attributes)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    more = [name for name in node.output[len(outputs) :] if name]
+    if more:
+        raise Skip(f"no output {', '.join(more)}")
     outputs = [np.asarray(y) for name, y in zip(node.output, outputs, strict=False) if name]
     return outputs if wide == dtype else [narrowed(y, dtype) for y in outputs]
 

@@ -19,6 +19,7 @@ class Skip(Exception):
 
 
 OPERATORS = {}
+STEPWISE = {"Attention"}  # those whose every step onnx rounds where bfloat16 is computed
 
 
 def operator(function):
@@ -46,6 +47,7 @@ OPERATORS.update(
 OPERATORS.update(
     Celu=lambda x, *, alpha=1.0: alpha * F.elu(Tensor(x) / alpha),
     Elu=lambda x, *, alpha=1.0: F.elu(x, alpha),
+    Gelu=lambda x, *, approximate="none": F.gelu(x, approximate),
     HardSigmoid=lambda x, *, alpha=0.2, beta=0.5: hard_sigmoid(Tensor(x), alpha, beta),
     HardSwish=lambda x: Tensor(x) * hard_sigmoid(Tensor(x), 1 / 6, 0.5),
     LeakyRelu=lambda x, *, alpha=0.01: F.leaky_relu(x, alpha),
@@ -67,18 +69,54 @@ def hard_sigmoid(x, alpha, beta):
 
 
 @operator
-def Gelu(x, *, approximate="none"):
-    if approximate == "none":
-        raise Skip("no error function")
-    x = Tensor(x)
-    return 0.5 * x * (1.0 + F.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-
-
-@operator
 def Dropout(x, ratio=0.5, training_mode=False, *, seed=None):
     if training_mode and ratio > 0:
         raise Skip("random masks: another generator")
     return F.dropout(x, float(ratio), bool(training_mode)), np.ones(x.shape, bool)
+
+
+# ---- attention, rows of a table ------------------------------------------------------------------
+
+
+@operator
+def Attention(
+    q, k, v, mask=None, past_key=None, past_value=None, lengths=None, *, is_causal=0,
+    q_num_heads=None, kv_num_heads=None, scale=None, softcap=0.0, qk_matmul_output_mode=0,
+    softmax_precision=None, left_window_size=-1, right_window_size=-1,
+):  # fmt: skip
+    if past_key is not None:
+        raise Skip("keys of the past are not an input")
+    if softcap:
+        raise Skip("no cap of scores")
+    if max(left_window_size, right_window_size) >= 0:
+        raise Skip("no windows of keys")
+    if is_causal and lengths is not None:
+        raise Skip("causal from the sequences' ends")
+    joined = q.ndim == 3
+    if joined:
+        q, k, v = (
+            a.reshape(*a.shape[:2], heads, -1).swapaxes(1, 2)
+            for a, heads in zip((q, k, v), (q_num_heads, kv_num_heads, kv_num_heads), strict=True)
+        )
+    rows, keys = q.shape[2], k.shape[2]
+    if mask is not None:
+        hidden = False if mask.dtype == bool else -np.inf
+        short = keys - mask.shape[-1]  # what a mask says nothing of is hidden
+        mask = np.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(0, short)], constant_values=hidden)
+        if is_causal:
+            mask, is_causal = np.where(np.tri(rows, keys, dtype=bool), mask, hidden), False
+    y = F.scaled_dot_product_attention(
+        q, k, v, mask, is_causal=bool(is_causal), scale=scale, enable_gqa=True, lengths=lengths
+    )
+    return y.transpose(1, 2).reshape(len(q), rows, -1) if joined else y
+
+
+@operator
+def Gather(x, indices, *, axis=0):
+    if axis:
+        raise Skip("rows alone are gathered")
+    y = F.embedding(indices % len(x), x.reshape(len(x), -1))
+    return y.reshape(*indices.shape, *x.shape[1:])
 
 
 # ---- matrix products and reductions --------------------------------------------------------------

@@ -12,6 +12,12 @@ needs_proc = pytest.mark.skipif(
 )
 
 
+def peak():
+    """The most that the process ever had."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:"))
+
+
 def resident():
     gc.collect()
     with open("/proc/self/statm") as file:

@@ -92,6 +92,14 @@ def test_multihead_attention_refuses_what_does_not_fit():
     ):
         with pytest.raises(ValueError, match=words):
             layer(x, x, x, **masks)
+    for options, got in (
+        ({"add_bias_kv": True}, "True, False, 6, 6"),
+        ({"add_zero_attn": True}, "False, True, 6, 6"),
+        ({"kdim": 4}, "False, False, 4, 6"),
+        ({"vdim": 4}, "False, False, 6, 4"),
+    ):
+        with pytest.raises(ValueError, match=f"step needs a layer without add_bias_kv .*{got}"):
+            nn.MultiheadAttention(6, 3, **options).step(x)
     with pytest.raises(ValueError, match="activation must be a function or one of relu, gelu"):
         nn.TransformerEncoderLayer(6, 3, activation="selu")
 

@@ -5,7 +5,7 @@ from kernelcheck import DTYPES, SIZES, channels_last, draw, odd_arrays, same_for
 
 from fastnn import kernels
 
-# name -> (keywords, whether the backward takes the output y)
+# name, or name and variant -> (keywords, whether the backward takes the output y)
 OPS = {
     "relu": ({}, True),
     "sigmoid": ({}, True),
@@ -14,15 +14,18 @@ OPS = {
     "softplus": ({"beta": 1.5, "threshold": 4.0}, False),
     "leaky_relu": ({"negative_slope": 0.2}, False),
     "elu": ({"alpha": 0.7}, False),
+    "gelu": ({}, False),
+    "gelu tanh": ({"approximate": "tanh"}, False),
 }
+GELUS = ["gelu", "gelu tanh"]
 
 
 def forward(module, op, x):
-    return getattr(module, op)(x, **OPS[op][0])
+    return getattr(module, op.split()[0])(x, **OPS[op][0])
 
 
 def backward(module, op, dy, saved):
-    return getattr(module, op + "_backward")(dy, saved, **OPS[op][0])
+    return getattr(module, op.split()[0] + "_backward")(dy, saved, **OPS[op][0])
 
 
 def saved_by(op, x):
@@ -46,7 +49,7 @@ def test_values(op, dtype):
         before = x.copy(), dy.copy()
         y = forward(kernels, op, x)
         assert y.dtype == dtype and isinstance(y, np.ndarray)
-        assert_close(y, forward(reference, op, x), 0)
+        assert_close(y, forward(reference, op, x), op in GELUS)  # their tails: below
         saved = saved_by(op, x)
         dx = backward(kernels, op, dy, saved)
         assert dx.dtype == dtype
@@ -130,6 +133,36 @@ def test_relu_at_zero():
     np.testing.assert_array_equal(kernels.relu_backward(np.ones(3), kernels.relu(x)), [0, 0, 1])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("op", GELUS)
+def test_gelu_is_relatively_accurate_while_it_vanishes(op, dtype):
+    end = {"gelu": (12.5, 37.0), "gelu tanh": (9.5, 20.5)}[op][dtype == np.float64]
+    x = -np.linspace(0.1, end, 5001).astype(dtype)
+    y, expected = forward(kernels, op, x), forward(reference, op, x)
+    assert -1e-30 < expected[-1] < 0
+    exponent = -np.log(expected / x)
+    # That of the approximation is rounded, and so is the reference's where it is in float64.
+    exact = op == "gelu" and dtype == np.float32
+    roundings = 8 if exact else 8 + 2 * exponent
+    assert (abs(y - expected) <= roundings * np.finfo(dtype).eps * abs(expected)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("op", GELUS)
+def test_gelu_of_large_numbers_is_what_it_tends_to(op, dtype):
+    """In every lane: the squares and cubes of most of them overflow."""
+    root = float(np.sqrt(np.finfo(dtype).max))
+    for size in (45, 1e5, 1e12, root / 1.01, root * 1.01, root**1.5, np.finfo(dtype).max):
+        x = np.full(67, size, dtype)
+        dy = draw(67, dtype=dtype)
+        np.testing.assert_array_equal(forward(kernels, op, x), x)
+        np.testing.assert_array_equal(forward(kernels, op, -x), 0)
+        np.testing.assert_array_equal(backward(kernels, op, dy, x), dy)
+        np.testing.assert_array_equal(backward(kernels, op, dy, -x), 0)
+        with np.errstate(over="ignore"):
+            assert_close(backward(kernels, op, dy, x), backward(reference, op, dy, x))
+
+
 @pytest.mark.parametrize("op", ["softplus", "leaky_relu", "elu"])
 def test_default_arguments(op):
     x, dy = 30 * draw(100), draw(100, seed=1)
@@ -142,11 +175,13 @@ def test_default_arguments(op):
 def test_like_torch(op):
     torch = pytest.importorskip("torch")
     x = 5 * draw(1000, dtype=np.float32)
-    function = getattr(torch.nn.functional, op, None) or getattr(torch, op)
+    name = op.split()[0]
+    function = getattr(torch.nn.functional, name, None) or getattr(torch, name)
     leaf = torch.from_numpy(x).requires_grad_()
     expected = function(leaf, **OPS[op][0])
     y = forward(kernels, op, x)
-    np.testing.assert_allclose(y, expected.detach().numpy(), rtol=2e-6, atol=1e-30)
+    tail = 2e-6 if op in GELUS else 1e-30  # torch's gelu cancels
+    np.testing.assert_allclose(y, expected.detach().numpy(), rtol=2e-6, atol=tail)
     dy = draw(1000, dtype=np.float32, seed=1)
     expected.backward(torch.from_numpy(dy))
     dx = backward(kernels, op, dy, saved_by(op, x))

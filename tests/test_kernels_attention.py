@@ -92,6 +92,9 @@ def test_dropout_is_that_of_the_matrix_of_weights(shape, dtype):
     assert shape[2] < 10 or 0.6 < (factors > 0).mean() < 0.8
     compare(inputs(shape, dtype), factors, dropout=0.3, seed=9)
     compare(inputs(shape, dtype), factors, dropout=0.3, seed=9, causal=True)
+    for p in (1 - 2.0**-33, 1.0):  # nothing is kept
+        o, gradients = compare(inputs(shape, dtype), 0.0, dropout=p, seed=9)
+        assert not o.any() and not any(g.any() for g in gradients)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -226,7 +229,7 @@ def test_errors():
         ({"lengths": [1.0, 2.0]}, TypeError, "lengths must be integers"),
         ({"lengths": [1, 2, 3]}, ValueError, r"lengths must have shape \(2,\)"),
         ({"lengths": [1, 6]}, ValueError, "lengths must be between 0 and 5 keys, got 1 to 6"),
-        ({"dropout": 1.0}, ValueError, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"dropout": 1.5}, ValueError, r"dropout must be in \[0, 1\], got 1.5"),
         ({"dropout": 0.5, "seed": -1}, ValueError, "seed must be >= 0"),
         ({"scale": "a"}, TypeError, "scale must be a number"),
         ({"out": np.zeros((2, 3, 4, 6), np.float32)}, ValueError, "out must be float32 of shape"),

@@ -20,6 +20,8 @@ SIZES = [
     dict(size=13),
     dict(scale_factor=2),
     dict(scale_factor=(1.3, 2.7)),
+    dict(scale_factor=1.05),  # as large, or twice so: torch then leaves the factor out
+    dict(scale_factor=(1.09, 2.07)),
 ]
 MODES = [
     dict(mode="nearest"),
@@ -61,7 +63,9 @@ def test_any_number_of_channels(channels, dtype):
 @pytest.mark.parametrize(
     "mode", [dict(), dict(mode="linear"), dict(mode="linear", align_corners=True)]
 )
-@pytest.mark.parametrize("size", [dict(size=31), dict(size=(4,)), dict(scale_factor=1.9)])
+@pytest.mark.parametrize(
+    "size", [dict(size=31), dict(size=(4,)), dict(scale_factor=1.9), dict(scale_factor=1.05)]
+)
 def test_sequences(size, mode, dtype):
     for channels in (1, 6, 40):
         x = draw(2, channels, 11, dtype=dtype)
@@ -123,6 +127,27 @@ def test_against_torch():
                 how = mode | dict(scale_factor=size.get("scale_factor"))
                 dx = kernels.interpolate_backward(dy, shape[2:], **how)
                 assert_near(dx, tx.grad.numpy(), ulps=256)
+
+
+@pytest.mark.parametrize("factor", [1.05, 1.4, 2.4])
+def test_sizes_that_a_factor_leaves_or_doubles_are_torchs(factor):
+    torch = pytest.importorskip("torch")
+    f = torch.nn.functional
+    for n in range(1, 20):
+        image = draw(1, 2, n, n + 1, dtype=np.float32)
+        tries = [(image, mode) for mode in MODES] + [
+            (image[0], dict(mode="linear")),
+            (image[0], dict(mode="linear", align_corners=True)),
+        ]
+        for x, mode in tries:
+            tx = torch.tensor(x, requires_grad=True)
+            ty = f.interpolate(tx, scale_factor=factor, **mode)
+            y = kernels.interpolate(x, scale_factor=factor, **mode)
+            assert_near(y, ty.detach().numpy(), ulps=64)
+            dy = draw(*y.shape, dtype=np.float32)
+            ty.backward(torch.tensor(dy))
+            dx = kernels.interpolate_backward(dy, x.shape[2:], scale_factor=factor, **mode)
+            assert_near(dx, tx.grad.numpy(), ulps=256)
 
 
 def test_nearest_is_torchs_for_any_size():

@@ -176,6 +176,20 @@ def test_special_numbers_come_through(name, special):
     np.testing.assert_array_equal(x[untouched], before[untouched])
 
 
+@pytest.mark.parametrize("name", TARGETS)
+def test_tables_may_lie_between_each_other(name):
+    targets = TARGETS[name]
+    x, y = tables(8, targets)
+    both = np.zeros((V, 16))
+    beside = both[:, :8], both[: len(y), 8:]
+    for part, table in zip(beside, (x, y), strict=True):
+        part[...] = table
+    for pair in ((x, y), beside):
+        kernels.word2vec(*pair, WORDS, BOUNDS, targets)
+    for part, table in zip(beside, (x, y), strict=True):
+        np.testing.assert_array_equal(part, table)
+
+
 def test_nothing_to_learn():
     for targets in TARGETS.values():
         x, y = tables(6, targets)
@@ -232,12 +246,11 @@ def test_huffman_tree_is_the_shortest_and_a_prefix_code():
 
 # ---- errors --------------------------------------------------------------------------------------
 
-X, NEGATIVES, TREE = np.zeros((4, 3)), kernels.negative_sampling([1] * 4), kernels.huffman_tree(
-    [1] * 4
-)  # fmt: skip
+X, Y = np.zeros((2, 4, 3))
+NEGATIVES, TREE = kernels.negative_sampling([1] * 4), kernels.huffman_tree([1] * 4)
 
 
-def call(inputs=X, outputs=X, words=(0, 1), bounds=None, targets=NEGATIVES, **options):
+def call(inputs=X, outputs=Y, words=(0, 1), bounds=None, targets=NEGATIVES, **options):
     return lambda: kernels.word2vec(inputs, outputs, np.array(words), bounds, targets, **options)
 
 
@@ -247,8 +260,14 @@ ERRORS = [
     (call(X[0]), ValueError, "word2vec: inputs must have 2 dimensions"),
     (call(X, X.astype(np.float32)), TypeError, "outputs must be float64 like inputs, got float32"),
     (call(X, X[:3]), ValueError, r"outputs must have the shape \(4, 3\), got \(3, 3\)"),
+    (call(X, X), ValueError, "word2vec: inputs and outputs must not share memory"),
+    (
+        call(X, X[:3], targets=TREE),
+        ValueError,
+        "word2vec: inputs and outputs must not share memory",
+    ),
     (call(targets=TREE), ValueError, r"outputs must have the shape \(3, 3\), got \(4, 3\)"),
-    (call(X[:3], X[:3]), ValueError, "targets are of 4 words, inputs of 3"),
+    (call(X[:3], Y[:3]), ValueError, "targets are of 4 words, inputs of 3"),
     (call(targets=(1, 2)), TypeError, "targets must come from negative_sampling or huffman_tree"),
     (
         call(targets=NEGATIVES._replace(alias=NEGATIVES.alias + 3)),

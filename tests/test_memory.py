@@ -2,6 +2,7 @@
 
 import threading
 
+import child
 import numpy as np
 import pytest
 from process_memory import MIB, needs_proc, resident
@@ -96,6 +97,33 @@ def test_errors_leave_nothing_behind():
                 kernels.conv2d(a.reshape(1, 1, 400, 400), np.ones((1, 1, 3, 3)))
 
     assert growth(train) < 8 * MIB
+
+
+# -- attention ------------------------------------------------------------------------------------
+
+ATTENTION = """
+import numpy as np
+from process_memory import peak, resident
+from fastnn import Tensor
+from fastnn import functional as F
+
+T, E = 8192, 16
+rng = np.random.default_rng(0)
+q, k, v, dy = (rng.standard_normal((T, E), np.float32) for _ in range(4))
+q, k, v = (Tensor(x, requires_grad=True) for x in (q, k, v))
+before = resident()
+y = F.scaled_dot_product_attention(q, k, v)
+forward = peak() - before
+y.backward(dy)
+print(forward, peak() - before)
+"""
+
+
+@needs_proc
+def test_attention_never_holds_the_matrix_of_its_weights():
+    """8192 x 8192 float32 are 256 MiB. In a process of its own, whose peak nothing else has set."""
+    forward, both = map(int, child.run(ATTENTION).split())
+    assert 0 <= forward <= both < 40 * MIB
 
 
 # -- the cache ------------------------------------------------------------------------------------

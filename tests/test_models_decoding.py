@@ -107,6 +107,17 @@ def test_never_is_never_written(rng):
     assert set(np.concatenate(found).tolist()) <= {2, 4}
 
 
+def test_nothing_may_be_written(rng):
+    _, step, state = model(rng, 3)
+    options = dict(start=START, end=END, limit=20, never=range(SYMBOLS), axis=1)
+    words = r"no symbol to go on with: .* got never=\(0, 1, 2, 3, 4\)"
+    with pytest.raises(ValueError, match=f"greedy: row 0 has {words}"):
+        greedy(step, state, 3, **options)
+    with pytest.raises(ValueError, match="draw: there must be a symbol that is not in never"):
+        sample(step, state, 3, rng=rng, **options)
+    assert beam_search(step, state, 3, **options) == [[], [], []]
+
+
 def test_sequences_are_drawn_from_the_model(rng):
     table, step, _ = model(rng, 1)
     count = 20_000

@@ -52,6 +52,16 @@ def test_conv_bn_is_bn_of_conv(conv, activation, with_residual):
     np.testing.assert_allclose(folded.data, expected, rtol=1e-5, atol=2e-5)
 
 
+@pytest.mark.parametrize("options", [dict(padding_mode="reflect"), dict(padding="same")])
+def test_other_paddings_are_not_folded(options):
+    conv, bn = pair(nn.Conv2d(5, 6, 3, **{"padding": 1, **options}))
+    x = draw(2, 5, 6, 7).astype(np.float32)
+    expected = bn(conv(x)).data
+    with no_grad():
+        assert not folds(conv, bn)
+        np.testing.assert_array_equal(nn.Sequential(conv, bn)(x).data, expected)
+
+
 @pytest.mark.parametrize("options", [{"affine": False}, {"bias": False}, {"eps": 0.3}])
 def test_options_of_the_normalisation(options):
     conv, bn = pair(**options)

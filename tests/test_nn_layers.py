@@ -231,7 +231,10 @@ def test_conv2d_arguments():
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"padding_mode": "reflect"}, "Conv2d: padding_mode must be 'zeros', got 'reflect'"),
+        (
+            {"padding_mode": "circular"},
+            "padding_mode must be 'zeros' or 'reflect' or 'replicate', got 'circular'",
+        ),
         (
             {"padding": "full"},
             "Conv2d: padding must be an int, a pair, 'same' or 'valid', got 'full'",
@@ -275,6 +278,11 @@ def test_transposed_convolutions():
     expected = F.conv_transpose1d(x[..., 0], conv.weight, conv.bias, 3, 2, 1)
     np.testing.assert_array_equal(conv(x[..., 0], [12]).data, expected.data)
     assert nn.ConvTranspose1d(4, 6, 3, groups=2).weight.shape == (4, 3, 3)
+
+
+def test_a_transposed_convolution_pads_with_zeros_only():
+    with pytest.raises(ValueError, match="padding_mode must be 'zeros', got 'reflect'"):
+        nn.ConvTranspose1d(4, 6, 3, padding_mode="reflect")
 
 
 def test_output_size_of_a_transposed_convolution():

@@ -8,7 +8,7 @@ from opcheck import draw
 
 pytest.importorskip("onnx", minversion="1.23")
 
-PASSED = 359
+PASSED = 402
 
 
 @pytest.fixture(scope="module")

@@ -245,6 +245,7 @@ def networks(package):
         package.LogSoftmax(-1),
         package.Conv2d(4, 4, 3, padding="same", groups=2),
         package.Conv1d(4, 6, 3, 2, "valid", bias=False),
+        package.Conv2d(4, 6, 3, padding=(1, 0), bias=False, padding_mode="reflect"),
         package.Conv1d(4, 6, (3,), padding=1, dilation=2, groups=2),
         package.ConvTranspose2d(4, 6, 3, 2, 1, 1, 2, False, (2, 1)),
         package.ConvTranspose1d(4, 6, 3, 2, 1, output_padding=(1,)),
@@ -283,6 +284,37 @@ def networks(package):
 def test_repr():
     assert repr(networks(nn)) == repr(networks(torch.nn))
     assert repr(nn.Sequential()) == repr(torch.nn.Sequential())
+
+
+PADDED = [
+    ("Conv2d", IMAGES, dict(kernel_size=3, padding=2)),
+    ("Conv2d", IMAGES, dict(kernel_size=(4, 3), stride=(2, 1), padding=(3, 1), bias=False)),
+    ("Conv2d", IMAGES, dict(kernel_size=(4, 2), dilation=(1, 3), padding="same", groups=2)),
+    ("Conv2d", IMAGES[1:], dict(kernel_size=3, padding=(0, 2))),
+    ("Conv2d", IMAGES, dict(kernel_size=3, padding="valid")),
+    ("Conv1d", ROWS, dict(kernel_size=3, stride=2, padding=4)),
+    ("Conv1d", ROWS[1:], dict(kernel_size=4, dilation=2, padding="same")),
+]
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+@pytest.mark.parametrize(("name", "shape", "options"), PADDED, ids=str)
+def test_padding_of_convolutions(name, shape, options, mode):
+    mine, theirs = (
+        getattr(package, name)(4, 6, **options, padding_mode=mode) for package in (nn, torch.nn)
+    )
+    mine.double().load_state_dict(theirs.double().state_dict())
+    x = draw(*shape)
+    leaf, tensor = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    y, expected = mine(leaf), theirs(tensor)
+    dy = draw(*y.shape, seed=1)
+    y.backward(dy)
+    expected.backward(torch.tensor(dy))
+    np.testing.assert_allclose(y.data, expected.detach().numpy(), atol=1e-12)
+    np.testing.assert_allclose(leaf.grad, tensor.grad.numpy(), atol=1e-12)
+    for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(a.grad, b.grad.numpy(), atol=1e-11)
+    assert mine.float()(x).dtype == np.float32
 
 
 def lenet(package):

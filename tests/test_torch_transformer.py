@@ -115,6 +115,30 @@ def test_projections(options, masked):
     compare(ours, theirs, inputs, need_weights=False, pick=lambda y: y[0], **masks)
 
 
+APPENDED = [
+    {"add_zero_attn": True}, {"add_bias_kv": True},
+    {"add_bias_kv": True, "add_zero_attn": True, "batch_first": True},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("weights", [False, True])
+@pytest.mark.parametrize("padding", [None, ENDS])
+@pytest.mark.parametrize("options", APPENDED, ids=str)
+def test_no_query_is_kept_from_appended_keys(options, padding, weights):
+    """is_causal says what an explicit mask does, which torch wants beside it."""
+    ours, theirs = pair("MultiheadAttention", D, H, **options)
+    shape = (N, S, D) if options.get("batch_first") else (S, N, D)
+    inputs = [draw(*shape, seed=i) for i in range(3)]
+    later = ~np.tri(S, dtype=bool)
+    masks = {"key_padding_mask": padding, "need_weights": weights}
+    compare(ours, theirs, inputs, attn_mask=later, pick=lambda y: y[0], **masks)
+    expected = ours(*inputs, attn_mask=later, **masks)
+    found = ours(*inputs, is_causal=True, **masks)
+    np.testing.assert_array_equal(found[0].data, expected[0].data)
+    if weights:
+        np.testing.assert_array_equal(found[1].data, expected[1].data)
+
+
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_attention_to_itself_and_to_one_other(batch_first):
     ours, theirs = pair("MultiheadAttention", D, H, batch_first=batch_first)
@@ -159,6 +183,15 @@ def test_functional(mask, gqa):
     t.backward(torch.tensor(dy))
     for a, b in zip(xs, ts, strict=True):
         np.testing.assert_allclose(a.grad, b.grad.numpy(), atol=1e-12)
+
+
+def test_all_weights_dropped():
+    x = [draw(N, size, 4, seed=size) for size in (T, S, S)]
+    y = F.scaled_dot_product_attention(*x, dropout_p=1.0)
+    attention = torch.nn.functional.scaled_dot_product_attention
+    np.testing.assert_array_equal(y.data, attention(*map(torch.tensor, x), dropout_p=1.0).numpy())
+    layer = nn.MultiheadAttention(12, H, dropout=1.0, bias=False)
+    assert not layer(*[draw(T, N, 12)] * 3, need_weights=False)[0].data.any()
 
 
 @pytest.mark.parametrize("size", [1, 9, 150])

@@ -30,12 +30,16 @@ ALWAYS_INLINE V FN(gelu)(V x, V *slope) /* *slope = P(x) + x P'(x) */
     return x * p;
 }
 
-/* x s(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3), for 1/2 (1 + tanh(z / 2)) = s(z) = 1 / (1 + e^-z). */
+/* x s(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3), for 1/2 (1 + tanh(z / 2)) = s(z) = 1 / (1 + e^-z).
+ * s (1 - s) is made of e^-|z|, for 1 - s cancels. Where that is zero an infinite square would make
+ * the slope's second term NaN: so it is bounded. */
 ALWAYS_INLINE V FN(gelu_tanh)(V x, V *slope) /* *slope = s + x s (1 - s) dz/dx */
 {
-    const V s = FN(vec_sigmoid)(x * ((REAL)1.5957691216057308 + (REAL)0.07135481627260025 * (x * x)));
-    *slope = s + x * (s * (1 - s))
-        * ((REAL)1.5957691216057308 + (REAL)0.21406444881780076 * (x * x));
+    const V square = x * x, bounded = FN(vec_at_most)(square, K(GELU_MAX) * K(GELU_MAX));
+    const V z = x * ((REAL)1.5957691216057308 + (REAL)0.07135481627260025 * square);
+    const V e = FN(vec_exp_bounded)(-FN(vec_abs)(z)), r = 1 / (1 + e);
+    const V s = VEC_SELECT(V, z < 0, e, FN(vec_all)(1)) * r;
+    *slope = s + x * (e * r * r) * ((REAL)1.5957691216057308 + (REAL)0.21406444881780076 * bounded);
     return x * s;
 }
 

@@ -3,13 +3,12 @@
 N batch, H heads, L queries, S keys, E features of queries and keys, F of values.
 """
 
-import math
-
 import numpy as np
 
 from .._kernels import attention as _attention
 from .._kernels import memory
 from . import _checks
+from .dropout import threshold_and_scale
 
 
 def scaled_dot_product_attention(
@@ -26,7 +25,7 @@ def scaled_dot_product_attention(
     lengths   (N,) integers: key S and value beyond a sequence's length are not looked at
     causal    query i sees the keys 0 to i alone; nothing is computed for the others
     scale     None: 1 / sqrt(E)
-    dropout   of the weights, p in [0, 1): weight i (in the C order of (N, H, L, S)) is that of
+    dropout   of the weights, p in [0, 1]: weight i (in the C order of (N, H, L, S)) is that of
               `kernels.dropout` with this seed
     out       (N, H, L, F) to write o to; may not overlap the inputs
 
@@ -190,14 +189,14 @@ def _lengths(op, lengths, shape):
 
 def _dropout(op, p, seed):
     p = _checks.number(op, "dropout", p)
-    if not 0 <= p < 1:
-        raise ValueError(f"{op}: dropout must be in [0, 1), got {p}")
+    if not 0 <= p <= 1:
+        raise ValueError(f"{op}: dropout must be in [0, 1], got {p}")
     if p == 0:
         return None
     seed = _checks.count(op, "seed", seed, 0)
     if seed >= 2**64:
         raise ValueError(f"{op}: seed must be below 2**64, got {seed}")
-    return seed, min(math.ceil(p * 2**32), 2**32 - 1), 1 / (1 - p)
+    return seed, *threshold_and_scale(p)
 
 
 def _shaped(op, name, a, shape, like):

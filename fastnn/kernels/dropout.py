@@ -90,11 +90,18 @@ def _drop(op, name, x, p, seed):
         raise ValueError(f"{op}: p must be in [0, 1], got {p}")
     if not 0 <= key < 2**64:
         raise ValueError(f"{op}: seed must be in [0, 2**64), got {seed}")
-    threshold = math.ceil(drop * 2**32)  # u >= p  <=>  u 2^32 >= threshold
-    scale = 1 / (1 - drop) if threshold < 2**32 else 0.0
+    threshold, scale = threshold_and_scale(drop)
     channels_last = False
     if not x.flags.c_contiguous:
         channels_last = x.ndim == 4 and x.transpose(0, 2, 3, 1).flags.c_contiguous
         if not channels_last:
             x = np.ascontiguousarray(x)
-    return _dropout.dropout(x, key, min(threshold, 2**32 - 1), scale, channels_last)
+    return _dropout.dropout(x, key, threshold, scale, channels_last)
+
+
+def threshold_and_scale(p):
+    """What the kernels take for p in [0, 1]: x_i is multiplied by the scale if r_i >= threshold,
+    r_i = u_i 2^32, else by 0."""
+    threshold = math.ceil(p * 2**32)  # u >= p  <=>  u 2^32 >= threshold
+    scale = 1 / (1 - p) if threshold < 2**32 else 0.0
+    return min(threshold, 2**32 - 1), scale

@@ -21,7 +21,11 @@ def interpolate(x, size=None, *, scale_factor=None, mode="nearest", align_corner
 
     With s = H / OH, or 1 / scale_factor, "nearest" takes h(i) = floor(i s), of float32 numbers as
     in torch; "linear" and "bilinear" h(i) = (i + 1/2) s - 1/2, or with align_corners
-    i (H - 1) / (OH - 1), within the image. Likewise in w.
+    i (H - 1) / (OH - 1), within the image. Likewise in w. As in torch, s = 1 whatever
+    the factor where OH = H, and s = 1/2 for the nearest pixel of an image where OH = 2 H; only the
+    nearest step of a sequence always goes by the factor. (In torch the nearest pixel of an image
+    does too where OH + OW > 128, unless it is channels-last and has more than 3 channels; its
+    gradient does not.)
     """
     op = "interpolate"
     x = _checks.array(op, "x", x)
@@ -104,5 +108,11 @@ def _plan(op, ndim, image, output, factors, mode, align_corners):
     if mode != "nearest" and align_corners:
         scales = [(n - 1) / max(o - 1, 1) for n, o in zip(image, output, strict=True)]
         return _resample.resized(image, output, "corners", *scales)
-    scales = [n / o if f is None else 1 / f for n, o, f in zip(image, output, factors, strict=True)]
+    exact = (1,)  # the times as large that an image is made without regard to the factor
+    if mode == "nearest":
+        exact = (1, 2) if ndim == 4 else ()
+    scales = [
+        n / o if f is None or o in [n * times for times in exact] else 1 / f
+        for n, o, f in zip(image, output, factors, strict=True)
+    ]
     return _resample.resized(image, output, "nearest" if mode == "nearest" else "linear", *scales)

@@ -255,6 +255,8 @@ def _check_tables(op, inputs, outputs, targets):
     expected = (max(inputs.shape[0] - tree, 0), inputs.shape[1])
     if outputs.shape != expected:
         raise ValueError(f"{op}: outputs must have the shape {expected}, got {outputs.shape}")
+    if np.shares_memory(inputs, outputs):
+        raise ValueError(f"{op}: inputs and outputs must not share memory")
     if targets is not None:
         _check_targets(op, targets, inputs.shape[0], tree)
 

@@ -90,10 +90,19 @@ def beam_search(
 
 
 def greedy(step, state, count, *, start, end, limit=50, never=(), axis=0):
-    """The likeliest symbol at every step until `end` or `limit`: a list of int64 arrays (T,)."""
+    """The likeliest symbol at every step until `end` or `limit`: a list of int64 arrays (T,).
+
+    Raises ValueError where a row has no symbol to go on with that is not in `never`.
+    """
     found = beam_search(
         step, state, count, start=start, end=end, beam=1, limit=limit, never=never, axis=axis
     )
+    for row, hypotheses in enumerate(found):
+        if not hypotheses:
+            raise ValueError(
+                f"greedy: row {row} has no symbol to go on with: none is likelier than 0 and not "
+                f"in never, got never={tuple(never)}"
+            )
     return [hypotheses[0].numbers for hypotheses in found]
 
 
@@ -124,9 +133,12 @@ def sample(
 
 def draw(logits, temperature, rng, never=()):
     """Numbers (M,) drawn with probabilities softmax(logits / temperature), logits (M, V), none of
-    them in `never`. Below 1 the likely become likelier; at 0 the likeliest is always taken."""
+    them in `never`. Below 1 the likely become likelier; at 0 the likeliest is always taken.
+    Raises ValueError where all are in `never`."""
     logits = logits.astype(np.float64)
     logits[:, list(never)] = -np.inf
+    if (logits == -np.inf).all(1).any():
+        raise ValueError(f"draw: there must be a symbol that is not in never, got {tuple(never)}")
     if temperature == 0:
         return logits.argmax(1)
     largest = logits.max(1, keepdims=True)

@@ -119,7 +119,14 @@ class MultiheadAttention(Module):
     def step(self, query, state=None):
         """Attention of a sequence to itself, a piece at a time, each query to the keys up to its
         own: -> the output for this piece, and the state (keys, values), both (N, T, embed_dim), to
-        give with the next; None at the beginning."""
+        give with the next; None at the beginning. Raises ValueError for a layer with add_bias_kv,
+        add_zero_attn, or kdim or vdim that are not embed_dim."""
+        if self.in_proj_weight is None or self.bias_k is not None or self.add_zero_attn:
+            raise ValueError(
+                f"MultiheadAttention: step needs a layer without add_bias_kv and add_zero_attn "
+                f"whose kdim and vdim are embed_dim {self.embed_dim}, got "
+                f"{self.bias_k is not None}, {bool(self.add_zero_attn)}, {self.kdim}, {self.vdim}"
+            )
         query = as_tensor(query, self.out_proj.weight)
         if not self.batch_first:
             query = query.transpose(0, 1)
@@ -198,6 +205,8 @@ class MultiheadAttention(Module):
         keys = key.shape[1] if first else key.shape[0]
         more = (self.bias_k is not None) + bool(self.add_zero_attn) if batch_first is None else 0
         causal, lengths = bool(is_causal and mask is None), None
+        if causal and more:  # the kernel would hide what is appended, too
+            causal, mask = False, ~np.tri(rows, keys, dtype=bool)
         if mask is not None:
             mask = _array(mask)
             shapes = (rows, keys), (n * self.num_heads, rows, keys)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import functional as F
+from ..autograd import as_tensor
 from ..kernels import empty
 from ..kernels._window import ints
 from . import init
@@ -12,14 +13,19 @@ from .module import Module, Parameter
 class _Convolution(Module):
     """What all have: sizes, weight and bias. axes: of an image, 2, or a sequence, 1."""
 
+    padding_modes = ("zeros",)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride, padding, output_padding, dilation,
         groups, bias, padding_mode, dtype,
     ):  # fmt: skip
         super().__init__()
         name, axes = type(self).__name__, self.axes
-        if padding_mode != "zeros":
-            raise ValueError(f"{name}: padding_mode must be 'zeros', got {padding_mode!r}")
+        if padding_mode not in self.padding_modes:
+            raise ValueError(
+                f"{name}: padding_mode must be {' or '.join(map(repr, self.padding_modes))}, "
+                f"got {padding_mode!r}"
+            )
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"{name}: groups must divide in_channels {in_channels} and out_channels "
@@ -61,10 +67,14 @@ class _Convolution(Module):
             text += f", groups={self.groups}"
         if self.bias is None:
             text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode}"
         return text
 
 
 class _Conv(_Convolution):
+    padding_modes = ("zeros", "reflect", "replicate")
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1,
         bias=True, padding_mode="zeros", *, dtype=np.float32,
@@ -86,17 +96,34 @@ class _Conv(_Convolution):
         return self.out_channels, self.in_channels // self.groups
 
     def forward(self, input, activation=None):
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            border, padding = self._border(), 0
+            if any(border):
+                input = F.pad(as_tensor(input, self.weight), border, self.padding_mode)
         return self.function(
-            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups,
+            input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups,
             activation=activation,
         )  # fmt: skip
+
+    def _border(self):
+        """The padding as `pad` takes it: before and after, of the last axis first."""
+        if self.padding == "valid":
+            sides = [(0, 0)] * self.axes
+        elif self.padding == "same":  # an odd pixel comes after, as in torch
+            more = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+            sides = [(n // 2, n - n // 2) for n in more]
+        else:
+            sides = [(n, n) for n in self.padding]
+        return tuple(n for pair in reversed(sides) for n in pair)
 
 
 class Conv1d(_Conv):
     """Convolution over sequences: (N, in_channels, L) -> (N, out_channels, OL).
 
     weight (out_channels, in_channels / groups, S) and bias (out_channels,) start uniform in
-    +-1/sqrt(fan in). padding: an int, "valid" or "same". See functional.conv1d.
+    +-1/sqrt(fan in). padding: an int, "valid" or "same"; padding_mode: "zeros", or "reflect" or
+    "replicate" as functional.pad's. See functional.conv1d.
     Raises TypeError or ValueError for arguments that do not fit.
     """
 
@@ -146,7 +173,8 @@ class Conv2d(_Conv):
     """Convolution over images: (N, in_channels, H, W) -> (N, out_channels, OH, OW).
 
     weight (out_channels, in_channels / groups, R, S) and bias (out_channels,) start uniform in
-    +-1/sqrt(fan in). padding: an int, a pair, "valid" or "same". See functional.conv2d.
+    +-1/sqrt(fan in). padding: an int, a pair, "valid" or "same"; padding_mode: "zeros", or
+    "reflect" or "replicate" as functional.pad's. See functional.conv2d.
     Raises TypeError or ValueError for arguments that do not fit.
     """
 

@@ -49,6 +49,7 @@ def folds(conv, bn):
         and bn.num_features == conv.out_channels
         and bn.running_mean.data.dtype == conv.weight.data.dtype
         and not isinstance(conv.padding, str)
+        and conv.padding_mode == "zeros"
         and not conv._forward_hooks
         and not bn._forward_hooks
     )

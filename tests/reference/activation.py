@@ -85,10 +85,11 @@ def _normal(x):
 
 
 def _gate(x):
-    """The approximation's P(x) by tanh, and its slope."""
-    c = (2 / np.pi) ** 0.5
-    t = np.tanh(c * (x + 0.044715 * x**3))
-    return (1 + t) / 2, (1 - t**2) / 2 * c * (1 + 3 * 0.044715 * x**2)
+    """The approximation's P(x) = (1 + tanh(z / 2)) / 2 = 1 / (1 + e^-z), and its slope."""
+    x = np.clip(x, -100, 100)  # P is 0 or 1 beyond, and the cube may overflow
+    c = (8 / np.pi) ** 0.5
+    z = c * (x + 0.044715 * x**3)
+    return sigmoid(z), sigmoid(z) * sigmoid(-z) * c * (1 + 3 * 0.044715 * x**2)
 
 
 def gelu(x, *, approximate="none"):

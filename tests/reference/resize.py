@@ -5,10 +5,14 @@ import numpy as np
 from .activation import f64
 
 
-def _shares(n, o, factor, mode, align_corners):
+def _shares(n, o, factor, mode, align_corners, axes):
     """(o, n): how much of each pixel goes into each of the output"""
     shares = np.zeros((o, n))
-    scale = n / o if factor is None else 1 / factor
+    if mode == "nearest":  # torch's exceptions from the factor
+        exact = axes == 2 and o in (n, 2 * n)
+    else:
+        exact = o == n
+    scale = n / o if factor is None or exact else 1 / factor
     for i in range(o):
         if mode == "nearest":  # in float32, as torch
             at = int(np.float32(i) * np.float32(scale))
@@ -29,7 +33,7 @@ def _shares(n, o, factor, mode, align_corners):
 def _both(image, output, scale_factor, mode, align_corners):
     factors = scale_factor if np.ndim(scale_factor) else (scale_factor,) * len(image)
     return [
-        _shares(n, o, f, mode, align_corners)
+        _shares(n, o, f, mode, align_corners, len(image))
         for n, o, f in zip(image, output, factors, strict=True)
     ]
 
