@@ -389,7 +389,8 @@ def test_sentiment(example):
     pytest.importorskip("sklearn")
     results = example("sentiment")
     assert 0.49 < results["majority"] < 0.51
-    assert results["LSTM, max"] > 0.57 and results["words"] > 0.65
+    assert results["LSTM, max"] > 0.57
+    assert results["words"] > 0.65 and results["characters"] > 0.65
 
 
 @needs("hurdat2")
