@@ -1,5 +1,6 @@
 """docs/examples: every script runs with --quick and shows what it says it shows."""
 
+import argparse
 import importlib.util
 import os
 import re
@@ -28,18 +29,22 @@ def needs(name):
 
 @pytest.fixture
 def example(tmp_path, monkeypatch):
-    """example(name): run the script's main with --quick, check its pictures; its results."""
+    """example(name): run the script's main with --quick, check its pictures; its results.
+    example.module(name): the script itself."""
     pytest.importorskip("matplotlib")
     Image = pytest.importorskip("PIL.Image")
     monkeypatch.syspath_prepend(str(FOLDER))
     for helper in FOLDER.glob("_*.py"):
         monkeypatch.delitem(sys.modules, helper.stem, raising=False)
 
-    def run(name, *options):
+    def load(name):
         spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        results = module.main(["--quick", "--out", str(tmp_path), *options])
+        return module
+
+    def run(name, *options):
+        results = load(name).main(["--quick", "--out", str(tmp_path), *options])
         drawn = sorted(path.name for path in tmp_path.iterdir())
         assert drawn == pictures_of(name)
         for picture in drawn:
@@ -47,6 +52,7 @@ def example(tmp_path, monkeypatch):
                 assert min(image.size) > 200 and len(image.convert("RGB").getcolors(1 << 20)) > 20
         return results
 
+    run.module = load
     return run
 
 
@@ -457,7 +463,43 @@ def test_translation(example):
     for name in ("with attention", "without"):
         assert results[f"{name} nats"] < results["unigram nats"] - 0.8
         assert results[name] > 0.5
+    assert results["with attention nats"] < results["without nats"] - 0.05
     assert 5 < results["nearest"] < 30
+    assert set(results["by_length"]) == {"nearest", "with attention", "without"}
+    for name, rows in results["by_length"].items():
+        assert sum(count for _, _, count, _ in rows) == 40 and rows[0][3] > 0.5, name
+
+
+@needs("multi30k")
+def test_translation_trains_again_with_other_options(example, tmp_path):
+    """A model is found again by what its weights depend on; another seed is another model."""
+    pytest.importorskip("sacrebleu")
+    translation = example.module("translation")
+    arguments = argparse.Namespace(
+        quick=True, data="multi30k", attention="additive", epochs=1, units=8, seed=0, out=tmp_path
+    )
+    task = translation.Task(arguments)
+    arguments.quick = False  # or nothing is kept
+
+    def train(**changes):
+        changed = argparse.Namespace(**{**vars(arguments), **changes})
+        model, _ = translation.trained("with attention", task, changed)
+        return model.state_dict()["source_embedding.weight"], len(list(tmp_path.iterdir()))
+
+    first, kept = train()
+    assert kept == 1
+    again, kept = train()
+    assert kept == 1
+    np.testing.assert_array_equal(again, first)
+    for place, changes in enumerate(({"seed": 1}, {"attention": "general"}, {"epochs": 2}), 2):
+        other, kept = train(**changes)
+        assert kept == place and not np.array_equal(other, first)
+    files = {
+        translation.weights_file(name, argparse.Namespace(**{**vars(arguments), **changes}))
+        for name in translation.COLOURS
+        for changes in ({}, {"data": "tatoeba"}, {"units": 16}, {"attention": "dot"})
+    }
+    assert len(files) == 8
 
 
 @needs("tang-poems")
