@@ -298,10 +298,13 @@ def test_moving_digits(example):
 
 
 @needs("resume-ner-zh")
+@needs("wnut17")
 def test_named_entities(example, capsys):
-    results = example("named_entities")["resume-ner-zh"]
-    baseline, plain, field = results.values()
-    assert field["f1"] > plain["f1"] + 0.03 > baseline["f1"] + 0.2
+    results = example("named_entities")
+    baseline, _, field = results["wnut17"].values()
+    assert field["f1"] > baseline["f1"] + 0.03 and field["astray"] < 5
+    baseline, plain, field = results["resume-ner-zh"].values()
+    assert field["f1"] > plain["f1"] + 0.05 > baseline["f1"] + 0.3
     assert field["astray"] < plain["astray"] / 2
     assert capsys.readouterr().out.count("|ORG]") > 3
 
@@ -387,7 +390,7 @@ def test_gpt(example):
 def test_transformer_translation(example):
     pytest.importorskip("sacrebleu")
     results = example("transformer_translation")
-    assert results["nats"] < results["unigram nats"] - 1
+    assert results["nats"] < results["unigram nats"] - 1.3  # four seeds: 1.45 to 1.53
 
 
 @needs("rt-polarity")
@@ -439,9 +442,10 @@ def test_universal_approximation(example):
 def test_text_cnn(example):
     pytest.importorskip("sklearn")
     results = example("text_cnn")
-    assert results["CNN-rand"] > 58  # half of the sentences, a small network; chance is 50
+    for variant in ("rand", "non-static", "multichannel"):  # half of the sentences, few filters
+        assert results[f"CNN-{variant}"] > 58
+    assert results["CNN-static"] > 55.5  # chance is 50, of 533 sentences +- 2.2
     assert results["naive Bayes"] > 70 and results["logistic regression"] > 65
-    assert "CNN-static" in results
 
 
 @needs_mnist
@@ -506,7 +510,8 @@ def test_translation_trains_again_with_other_options(example, tmp_path):
 def test_next_line(example):
     results = example("next_line")
     for name in ("with attention", "without"):
-        assert results[name] < results["unigrams"] - 0.1
+        assert results[name] < results["unigrams"] - 0.16  # four seeds: 0.19 to 0.23
+    assert results["drawn length"] > 0.25  # of drawn lines, 0.41 to 0.52 end where they should
     assert 0 < results["most similar line's shared"] < 0.1
 
 
@@ -514,8 +519,10 @@ def test_next_line(example):
 @needs("wordvec-eval")
 def test_word2vec(example):
     results = example("word2vec")
-    for name in ("skip-gram, negative", "CBOW, negative"):
-        assert results[name]["WordSim-353"] > 0.13  # 274 pairs: by chance 0 +- 0.06
-        assert results[name]["right"] > 0.01 * results[name]["asked"]  # by chance one in 13,974
+    for model, least in (("skip-gram", 0.15), ("CBOW", 0.06)):
+        for loss in ("negative", "hierarchical"):
+            judged = results[f"{model}, {loss}"]
+            assert judged["WordSim-353"] > least  # 274 pairs: by chance 0 +- 0.06
+            assert judged["right"] > 0.01 * judged["asked"]  # by chance one in 13,974
     assert results["losses"][-1] < 0.95 * results["losses"][0]
-    assert results["cost"]["softmax"] > results["cost"]["negative"]
+    assert list(results["cost"]) == ["negative", "hierarchical", "softmax"]
