@@ -79,12 +79,15 @@ def test_every_lecture_has_a_row_with_a_command_that_is_there():
     """| item | topic | script | data | command | seconds | measured | compare with |"""
     rows = re.findall(r"^\| (\d+) \|(.*)\|$", (FOLDER.parent / "lectures.md").read_text(), re.M)
     assert [int(item) for item, _ in rows] == sorted(int(item) for item, _ in rows) != []
+    scripts = set()
     for _, row in rows:
         _, script, _, command, seconds, *measured = (cell.strip() for cell in row.split("|"))
         path = re.fullmatch(r"\[\w+\.py\]\((.+\.py)\)", script)[1]
+        scripts.add(Path(path).stem)
         assert (FOLDER.parent / path).is_file()
         assert re.fullmatch(rf"`python docs/{path}( --\w+( \w+)?)*`", command)
         assert float(seconds) > 0 and len(measured) == 2 and all(measured)
+    assert scripts == set(SCRIPTS)
 
 
 def test_every_script_is_tested():
