@@ -304,8 +304,8 @@ def test_moving_digits(example):
 @needs("wnut17")
 def test_named_entities(example, capsys):
     results = example("named_entities")
-    baseline, _, field = results["wnut17"].values()
-    assert field["f1"] > baseline["f1"] + 0.03 and field["astray"] < 5
+    baseline, plain, field = results["wnut17"].values()
+    assert min(plain["f1"], field["f1"]) > baseline["f1"] + 0.02 and field["astray"] < 5
     baseline, plain, field = results["resume-ner-zh"].values()
     assert field["f1"] > plain["f1"] + 0.05 > baseline["f1"] + 0.3
     assert field["astray"] < plain["astray"] / 2

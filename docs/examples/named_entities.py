@@ -130,7 +130,7 @@ def draw_scores(panel, name, found, tags):
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, epochs=(10, 4), units=(128, 40), sentences=(10_000, 800)
+        __doc__, argv, epochs=(10, 6), units=(128, 40), sentences=(10_000, 800)
     )  # fmt: skip
     picture = figure(6 + 4.4 * len(DATA), 5, "Named entities")
     panels = picture.subplots(1, 1 + len(DATA), width_ratios=(1.25, *[1] * len(DATA)))
