@@ -1,5 +1,6 @@
 """docs/examples: every script runs with --quick and shows what it says it shows."""
 
+import argparse
 import importlib.util
 import os
 import re
@@ -28,18 +29,22 @@ def needs(name):
 
 @pytest.fixture
 def example(tmp_path, monkeypatch):
-    """example(name): run the script's main with --quick, check its pictures; its results."""
+    """example(name): run the script's main with --quick, check its pictures; its results.
+    example.module(name): the script itself."""
     pytest.importorskip("matplotlib")
     Image = pytest.importorskip("PIL.Image")
     monkeypatch.syspath_prepend(str(FOLDER))
     for helper in FOLDER.glob("_*.py"):
         monkeypatch.delitem(sys.modules, helper.stem, raising=False)
 
-    def run(name, *options):
+    def load(name):
         spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        results = module.main(["--quick", "--out", str(tmp_path), *options])
+        return module
+
+    def run(name, *options):
+        results = load(name).main(["--quick", "--out", str(tmp_path), *options])
         drawn = sorted(path.name for path in tmp_path.iterdir())
         assert drawn == pictures_of(name)
         for picture in drawn:
@@ -47,6 +52,7 @@ def example(tmp_path, monkeypatch):
                 assert min(image.size) > 200 and len(image.convert("RGB").getcolors(1 << 20)) > 20
         return results
 
+    run.module = load
     return run
 
 
@@ -73,12 +79,15 @@ def test_every_lecture_has_a_row_with_a_command_that_is_there():
     """| item | topic | script | data | command | seconds | measured | compare with |"""
     rows = re.findall(r"^\| (\d+) \|(.*)\|$", (FOLDER.parent / "lectures.md").read_text(), re.M)
     assert [int(item) for item, _ in rows] == sorted(int(item) for item, _ in rows) != []
+    scripts = set()
     for _, row in rows:
         _, script, _, command, seconds, *measured = (cell.strip() for cell in row.split("|"))
         path = re.fullmatch(r"\[\w+\.py\]\((.+\.py)\)", script)[1]
+        scripts.add(Path(path).stem)
         assert (FOLDER.parent / path).is_file()
         assert re.fullmatch(rf"`python docs/{path}( --\w+( \w+)?)*`", command)
         assert float(seconds) > 0 and len(measured) == 2 and all(measured)
+    assert scripts == set(SCRIPTS)
 
 
 def test_every_script_is_tested():
@@ -292,10 +301,13 @@ def test_moving_digits(example):
 
 
 @needs("resume-ner-zh")
+@needs("wnut17")
 def test_named_entities(example, capsys):
-    results = example("named_entities")["resume-ner-zh"]
-    baseline, plain, field = results.values()
-    assert field["f1"] > plain["f1"] + 0.03 > baseline["f1"] + 0.2
+    results = example("named_entities")
+    baseline, plain, field = results["wnut17"].values()
+    assert min(plain["f1"], field["f1"]) > baseline["f1"] + 0.02 and field["astray"] < 5
+    baseline, plain, field = results["resume-ner-zh"].values()
+    assert field["f1"] > plain["f1"] + 0.05 > baseline["f1"] + 0.3
     assert field["astray"] < plain["astray"] / 2
     assert capsys.readouterr().out.count("|ORG]") > 3
 
@@ -381,7 +393,7 @@ def test_gpt(example):
 def test_transformer_translation(example):
     pytest.importorskip("sacrebleu")
     results = example("transformer_translation")
-    assert results["nats"] < results["unigram nats"] - 1
+    assert results["nats"] < results["unigram nats"] - 1.3  # four seeds: 1.45 to 1.53
 
 
 @needs("rt-polarity")
@@ -389,7 +401,8 @@ def test_sentiment(example):
     pytest.importorskip("sklearn")
     results = example("sentiment")
     assert 0.49 < results["majority"] < 0.51
-    assert results["LSTM, max"] > 0.57 and results["words"] > 0.65
+    assert results["LSTM, max"] > 0.57
+    assert results["words"] > 0.65 and results["characters"] > 0.65
 
 
 @needs("hurdat2")
@@ -432,9 +445,10 @@ def test_universal_approximation(example):
 def test_text_cnn(example):
     pytest.importorskip("sklearn")
     results = example("text_cnn")
-    assert results["CNN-rand"] > 58  # half of the sentences, a small network; chance is 50
+    for variant in ("rand", "non-static", "multichannel"):  # half of the sentences, few filters
+        assert results[f"CNN-{variant}"] > 58
+    assert results["CNN-static"] > 55.5  # chance is 50, of 533 sentences +- 2.2
     assert results["naive Bayes"] > 70 and results["logistic regression"] > 65
-    assert "CNN-static" in results
 
 
 @needs_mnist
@@ -456,14 +470,51 @@ def test_translation(example):
     for name in ("with attention", "without"):
         assert results[f"{name} nats"] < results["unigram nats"] - 0.8
         assert results[name] > 0.5
+    assert results["with attention nats"] < results["without nats"] - 0.05
     assert 5 < results["nearest"] < 30
+    assert set(results["by_length"]) == {"nearest", "with attention", "without"}
+    for name, rows in results["by_length"].items():
+        assert sum(count for _, _, count, _ in rows) == 40 and rows[0][3] > 0.5, name
+
+
+@needs("multi30k")
+def test_translation_trains_again_with_other_options(example, tmp_path):
+    """A model is found again by what its weights depend on; another seed is another model."""
+    pytest.importorskip("sacrebleu")
+    translation = example.module("translation")
+    arguments = argparse.Namespace(
+        quick=True, data="multi30k", attention="additive", epochs=1, units=8, seed=0, out=tmp_path
+    )
+    task = translation.Task(arguments)
+    arguments.quick = False  # or nothing is kept
+
+    def train(**changes):
+        changed = argparse.Namespace(**{**vars(arguments), **changes})
+        model, _ = translation.trained("with attention", task, changed)
+        return model.state_dict()["source_embedding.weight"], len(list(tmp_path.iterdir()))
+
+    first, kept = train()
+    assert kept == 1
+    again, kept = train()
+    assert kept == 1
+    np.testing.assert_array_equal(again, first)
+    for place, changes in enumerate(({"seed": 1}, {"attention": "general"}, {"epochs": 2}), 2):
+        other, kept = train(**changes)
+        assert kept == place and not np.array_equal(other, first)
+    files = {
+        translation.weights_file(name, argparse.Namespace(**{**vars(arguments), **changes}))
+        for name in translation.COLOURS
+        for changes in ({}, {"data": "tatoeba"}, {"units": 16}, {"attention": "dot"})
+    }
+    assert len(files) == 8
 
 
 @needs("tang-poems")
 def test_next_line(example):
     results = example("next_line")
     for name in ("with attention", "without"):
-        assert results[name] < results["unigrams"] - 0.1
+        assert results[name] < results["unigrams"] - 0.16  # four seeds: 0.19 to 0.23
+    assert results["drawn length"] > 0.25  # of drawn lines, 0.41 to 0.52 end where they should
     assert 0 < results["most similar line's shared"] < 0.1
 
 
@@ -471,8 +522,10 @@ def test_next_line(example):
 @needs("wordvec-eval")
 def test_word2vec(example):
     results = example("word2vec")
-    for name in ("skip-gram, negative", "CBOW, negative"):
-        assert results[name]["WordSim-353"] > 0.13  # 274 pairs: by chance 0 +- 0.06
-        assert results[name]["right"] > 0.01 * results[name]["asked"]  # by chance one in 13,974
+    for model, least in (("skip-gram", 0.15), ("CBOW", 0.06)):
+        for loss in ("negative", "hierarchical"):
+            judged = results[f"{model}, {loss}"]
+            assert judged["WordSim-353"] > least  # 274 pairs: by chance 0 +- 0.06
+            assert judged["right"] > 0.01 * judged["asked"]  # by chance one in 13,974
     assert results["losses"][-1] < 0.95 * results["losses"][0]
-    assert results["cost"]["softmax"] > results["cost"]["negative"]
+    assert list(results["cost"]) == ["negative", "hierarchical", "softmax"]

@@ -88,6 +88,9 @@ def compare(name, arguments):
     """{way: its tags of the test sentences}, the test sentences and tags, and the CRF's model."""
     load, letters = DATA[name]
     train, dev, test = load()
+    if arguments.quick:  # two tweets in three name nothing: those come last
+        order = sorted(range(len(train[0])), key=lambda i: set(train[1][i]) == {"O"})
+        train = tuple([part[i] for i in order] for part in train)
     train = tuple(part[: arguments.sentences] for part in train)
     print(f"{name}: {len(train[0]):,} sentences, {len(dev[0])} and {len(test[0])} held out")
     found = {"most frequent tag": most_frequent(train, test[0])}
@@ -127,13 +130,12 @@ def draw_scores(panel, name, found, tags):
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, epochs=(10, 2), units=(128, 40), sentences=(10_000, 800)
+        __doc__, argv, epochs=(10, 6), units=(128, 40), sentences=(10_000, 800)
     )  # fmt: skip
-    names = list(DATA)[:1] if arguments.quick else list(DATA)
-    picture = figure(6 + 4.4 * len(names), 5, "Named entities")
-    panels = picture.subplots(1, 1 + len(names), width_ratios=(1.25, *[1] * len(names)))
+    picture = figure(6 + 4.4 * len(DATA), 5, "Named entities")
+    panels = picture.subplots(1, 1 + len(DATA), width_ratios=(1.25, *[1] * len(DATA)))
     results = {}
-    for name, panel in zip(names, panels[1:], strict=True):
+    for name, panel in zip(DATA, panels[1:], strict=True):
         found, (sentences, tags), model, text = compare(name, arguments)
         results[name] = {}
         for way, own in found.items():

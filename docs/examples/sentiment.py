@@ -2,11 +2,11 @@
 against (many to one). Its word vectors begin at random: 9,595 sentences are all that it knows of
 English.
 
-Beside it stand the majority and logistic regression on the words and pairs of words that a
-sentence holds, which sees no order beyond that. Three summaries of the LSTM's states are compared:
-the last one, their mean, and each unit's maximum, with one LSTM or with one in each direction.
-The picture shows the belief after each word of test sentences: what the first LSTM would answer if
-the sentence ended there.
+Beside it stand the majority and logistic regression on what a sentence holds, which sees no order
+beyond that: its words, its words and pairs of words, or pieces of its words of one to four
+characters. Three summaries of the LSTM's states are compared: the last one, their mean, and each
+unit's maximum, with one LSTM or with one in each direction. The picture shows the belief after each
+word of test sentences: what the first LSTM would answer if the sentence ended there.
 """
 
 from _example import BLUE, GREY, INK, RED, curves, figure, options, save
@@ -55,6 +55,10 @@ def main(argv=None):
         "words and pairs": ngram_regression(
             (sentences, labels), (held_out, answers), strength=0.3, token_pattern=r"\S+",
             ngram_range=(1, 2),
+        ),
+        "characters": ngram_regression(
+            (sentences, labels), (held_out, answers), strength=0.3, analyzer="char_wb",
+            ngram_range=(1, 4),
         ),
     }  # fmt: skip
     texts, tests = ([text.split() for text in part] for part in (sentences, held_out))

@@ -143,7 +143,7 @@ def draw(accuracies, windows, folder):
 
 def main(argv=None):
     arguments = options(
-        __doc__, argv, epochs=(8, 3), folds=(FOLDS, 1), size=(300, 100), word2vec=(5, 1)
+        __doc__, argv, epochs=(8, 3), folds=(FOLDS, 1), size=(300, 100), word2vec=(5, 20)
     )  # fmt: skip
     texts, labels, folds = sentences(every=2 if arguments.quick else 1)
     words = Vocabulary.of((word for text in texts for word in text), special=("",))
@@ -161,7 +161,7 @@ def main(argv=None):
         tenth = len(train) // 10
         parts = order[tenth:], order[:tenth], test
         size, epochs = arguments.size, arguments.epochs
-        variants = VARIANTS[: 2 if arguments.quick else None]
+        variants = VARIANTS
         if arguments.word2vec:
             read = [*brown, *(texts[i] for i in train)]
             vectors = word_vectors(words, read, size, arguments.word2vec, fold)

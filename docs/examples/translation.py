@@ -4,14 +4,16 @@ German (multi30k), or an English course into Chinese (--data tatoeba).
 Both models are the same but for the attention: an LSTM reads the sentence in both directions, one
 writes the translation. Without attention it has the last state alone to go by, and the longer the
 sentence, the more that is asked of it: BLEU by length shows how far it falls. The maps show where
-the attention was as each word was written; nothing but the translations taught it to align.
+the attention was as each word was written; nothing but the translations taught it to align. Its
+scores are those of a small network (--attention additive), or products (dot, general); dot needs
+what was read to be as wide as the writer's state, so with it both models read forwards alone.
 
 Words as they are in German, in small letters in English; characters in Chinese. Beam search with
 five hypotheses. BLEU is sacrebleu's, of cased and detokenised text, its default tokenization 13a
 (for Chinese "zh"). Beside them stands the translation of the most similar training sentence.
 
---only trains one of the models, and leaves it in the folder --out, where the whole script then
-finds it: so both can be trained at once.
+--only trains one of the models, and leaves it in the folder --out, where the whole script with the
+same options then finds it: so both can be trained at once.
 """
 
 import numpy as np
@@ -67,16 +69,24 @@ def shortest(part, count):
     return tuple([side[i] for i in rows] for side in part)
 
 
+def weights_file(name, arguments):
+    """Where a model is kept, by all the options that its weights depend on."""
+    return arguments.out / (
+        f"translation-{arguments.data}-{arguments.attention}-{name.replace(' ', '-')}"
+        f"-{arguments.units}-units-{arguments.epochs}-epochs-seed-{arguments.seed}.safetensors"
+    )
+
+
 def trained(name, task, arguments):
     """(model, BLEU of validation by epoch); from the folder, where it has been trained already."""
-    attention = "additive" if name == "with attention" else None
+    attention = arguments.attention if name == "with attention" else None
     fastnn.manual_seed(arguments.seed)
     model = seq2seq.Seq2Seq(
         len(task.source), len(task.target), embedding=arguments.units, units=arguments.units,
-        bidirectional=True, attention=attention, dropout=0.1 if arguments.quick else 0.4,
-        tied=True,
+        bidirectional=arguments.attention != "dot", attention=attention,
+        dropout=0.1 if arguments.quick else 0.4, tied=True,
     )  # fmt: skip
-    path = arguments.out / f"translation-{arguments.data}-{name.replace(' ', '-')}.safetensors"
+    path = weights_file(name, arguments)
     if not arguments.quick and path.exists():
         state = fastnn.load(path)
         scores = state.pop("scores").tolist()
@@ -98,8 +108,9 @@ def trained(name, task, arguments):
 def main(argv=None):
     arguments = options(
         __doc__, argv,
-        choices={"data": ("multi30k", "tatoeba"), "only": ("both", "with", "without")},
-        epochs=(8, 3), units=(256, 64), beam=(5, 2),
+        choices={"data": ("multi30k", "tatoeba"), "only": ("both", "with", "without"),
+                 "attention": seq2seq.ATTENTION},
+        epochs=(8, 5), units=(256, 64), beam=(5, 2),
     )  # fmt: skip
     task = Task(arguments)
     print(f"{len(task.train[0]):,} training pairs; {len(task.source):,} and {len(task.target):,} "
@@ -140,7 +151,7 @@ def main(argv=None):
     if arguments.data == "multi30k":
         draw_scores(histories, by_length, results, arguments.out)
         draw_maps(models["with attention"], task, arguments.out)
-    return results
+    return {**results, "by_length": by_length}
 
 
 def draw_scores(histories, by_length, results, out):
