@@ -16,7 +16,7 @@ from fastnn.models.translation_task import PairLoader, bleu_by_length
 def main(argv=None):
     arguments = options(
         __doc__, argv, choices={"data": ("multi30k", "tatoeba")},
-        epochs=(10, 3), width=(256, 64), layers=(3, 1), beam=(5, 2),
+        epochs=(8, 3), width=(256, 64), layers=(3, 1), beam=(5, 2),
     )  # fmt: skip
     task = Task(arguments)
     model = TransformerTranslator(

@@ -133,7 +133,7 @@ def draw(results, learnt, folder):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, epochs=(5, 2), units=(200, 48))
+    arguments = options(__doc__, argv, epochs=(4, 2), units=(200, 48))
     words, *streams = corpus(arguments.quick)
     training, validation, test = streams
     unknown = (test == words.number(UNKNOWN)).mean()
