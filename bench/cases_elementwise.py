@@ -12,7 +12,8 @@ from fastnn import kernels
 
 # ---- elementwise ------------------------------------------------------------------------------
 
-SAVES_INPUT = ("softplus", "leaky_relu", "elu")  # their backward starts from x, others' from y
+# Their backward starts from x, others' from y.
+SAVES_INPUT = ("softplus", "leaky_relu", "gelu", "elu")
 
 
 def activation(name, shape):
