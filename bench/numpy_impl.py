@@ -348,10 +348,14 @@ def softmax(x):
     return e / e.sum(1, keepdims=True)
 
 
+def log_softmax(x):
+    shifted = x - x.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
 def cross_entropy(logits, target):
     """-> mean loss, log-probabilities"""
-    shifted = logits - logits.max(1, keepdims=True)
-    log_probs = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    log_probs = log_softmax(logits)
     return -log_probs[np.arange(len(target)), target].mean(), log_probs
 
 

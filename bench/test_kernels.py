@@ -281,8 +281,15 @@ def test_reduction(measure, name, axis, shape, impl):
 
 @impls(*PLAIN)
 @over(shapes.ROWS)
-def test_softmax(measure, shape, impl):
-    measure(impl, cases_elementwise.softmax, shape)
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax(measure, name, shape, impl):
+    measure(impl, cases_elementwise.softmax, name, shape)
+
+
+@impls(*PLAIN)
+@pytest.mark.parametrize("model", list(shapes.PARAMETERS))
+def test_global_norm(measure, model, impl):
+    measure(impl, cases_elementwise.global_norm, model, shapes.PARAMETERS[model])
 
 
 @impls(*PLAIN)
