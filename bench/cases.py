@@ -3,8 +3,7 @@
 A `Case` holds calls without arguments, ready to be timed, and the float64 values that each of
 them must return. torch takes part where it is installed; images go to it in both its memory
 formats. Everything is float32. Here are matrix products, convolution and pooling; others are in
-cases_norm.py, cases_recurrent.py and cases_elementwise.py, whole networks in steps.py and
-networks.py.
+cases_*.py, whole networks in steps.py, networks.py and files of their own.
 """
 
 from collections.abc import Callable
@@ -278,6 +277,16 @@ def global_avg_pool(shape):
     return image_case("adaptive_avg_pool2d", label_of(shape), shape, (1, 1), (1,), by_numpy)
 
 
+def pool1d(kind, shape, kernel=3, stride=2):
+    """kind: max, avg; shape: (N, C, L). Forward and backward, through the tapes."""
+    by_numpy = getattr(plain, f"{kind}_pool1d_both")
+    length = (shape[2] - kernel) // stride + 1
+    return sequence_case(
+        f"{kind}_pool1d", f"{kind}, {label_of(shape)}, {kernel} / {stride}", shape, length,
+        (kernel, stride), lambda x, dy: by_numpy(x, dy, kernel, stride),
+    )  # fmt: skip
+
+
 def image_case(name, label, shape, output, options, by_numpy):
     """An operation on images of `shape`, to (N, C, *output), forward and backward through the
     tapes; options: its other arguments, the same for fastnn and torch."""
@@ -294,3 +303,36 @@ def image_case(name, label, shape, output, options, by_numpy):
         )
     nbytes = 4 * (2 * x.size + 2 * dy.size)
     return Case(label, impls, lambda: by_numpy(f64(x), f64(dy)), nbytes, "GB/s")
+
+
+def sequence_case(name, label, shape, length, options, by_numpy):
+    """An operation on sequences of `shape` (N, C, L), to (N, C, length), forward and backward
+    through the tapes; x channels-last, and for the others NCL. options: its other arguments."""
+    n, c, steps = shape
+    x = normal(n, steps, c).transpose(0, 2, 1)
+    dy = normal(n, length, c, seed=1).transpose(0, 2, 1)
+    ncl = np.ascontiguousarray(x), np.ascontiguousarray(dy)
+    impls = {
+        "fastnn": with_tape(getattr(fastnn.functional, name), [leaf(x)], dy, *options),
+        "numpy": lambda: by_numpy(*ncl),
+    }
+    if torch:
+        leaves, given = [torch_leaf(ncl[0])], torch.from_numpy(ncl[1])
+        impls["torch"] = with_tape(getattr(TF, name), leaves, given, *options)
+    nbytes = 4 * (2 * x.size + 2 * dy.size)
+    return Case(label, impls, lambda: by_numpy(f64(x), f64(dy)), nbytes, "GB/s")
+
+
+def plain_case(label, op, arrays, dy, by_numpy, work, unit="GFLOP/s"):
+    """op(F), of functional module F, of the arrays, forward and backward through the tapes: y and
+    the gradients of them all, as by_numpy(*arrays, dy) returns them. fastnn gets the arrays as they
+    lie in memory, the others in C order."""
+    dense = [a.copy() for a in (*arrays, dy)]
+    impls = {
+        "fastnn": with_tape(op(fastnn.functional), map(leaf, arrays), dy),
+        "numpy": lambda: by_numpy(*dense),
+    }
+    if torch:
+        leaves = map(torch_leaf, dense[:-1])
+        impls["torch"] = with_tape(op(TF), leaves, torch.from_numpy(dense[-1]))
+    return Case(label, impls, lambda: by_numpy(*map(f64, (*arrays, dy))), work, unit)

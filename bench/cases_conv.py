@@ -10,6 +10,7 @@ from cases import (
     images,
     leaf,
     normal,
+    plain_case,
     torch,
     torch_images,
     torch_leaf,
@@ -24,19 +25,46 @@ def conv1d(shape):
     """Forward and backward, through the tapes."""
     layer = fastnn.nn.Conv1d(shape.C, shape.K, shape.S)
     options = shape.stride, shape.padding
+    length = shape.output
+    return _sequences("conv1d", shape, layer, shape.C * shape.S, length, options, plain.conv1d_both)
+
+
+def conv_transpose1d(shape):
+    """Forward and backward, through the tapes."""
+    layer = fastnn.nn.ConvTranspose1d(shape.C, shape.K, shape.S)
+    options = shape.stride, shape.padding
+    length = (shape.L - 1) * shape.stride - 2 * shape.padding + shape.S
+    by_numpy = plain.conv_transpose1d_both
+    return _sequences("conv_transpose1d", shape, layer, shape.C, length, options, by_numpy)
+
+
+def _sequences(name, shape, layer, terms, length, options, by_numpy):
     x = normal(shape.N, shape.L, shape.C, seed=1).transpose(0, 2, 1)
+    dy = normal(shape.N, length, shape.K, seed=4).transpose(0, 2, 1)
+    return plain_case(
+        str(shape), lambda F: lambda *arrays: getattr(F, name)(*arrays, *options),
+        (x, *_filled(layer, terms)), dy, lambda *arrays: by_numpy(*arrays, *options),
+        6 * shape.multiply_adds,
+    )  # fmt: skip
+
+
+def conv1d_max_over_time(shape):
+    """Forward and backward, through the tapes; torch's is a convolution and a maximum."""
+    layer = fastnn.nn.Conv1d(shape.C, shape.K, shape.S)
+    x = normal(shape.N, shape.L, shape.C, seed=1).transpose(0, 2, 1)
+    padding = shape.padding
+
+    def op(F):
+        if F is fastnn.functional:
+            return lambda x, w, b: F.conv1d_max_over_time(x, w, b, padding)
+        return lambda x, w, b: F.conv1d(x, w, b, 1, padding).max(2).values
+
+    def by_numpy(x, w, b, dy):
+        return plain.conv1d_max_over_time(x, w, b, dy, padding)
+
     arrays = x, *_filled(layer, shape.C * shape.S)
-    dy = normal(shape.N, shape.output, shape.K, seed=4).transpose(0, 2, 1)
-    dense = [np.ascontiguousarray(a) for a in (*arrays, dy)]
-    impls = {
-        "fastnn": with_tape(fastnn.functional.conv1d, map(leaf, arrays), dy, *options),
-        "numpy": lambda: plain.conv1d_both(*dense, *options),
-    }
-    if torch:
-        leaves = map(torch_leaf, dense[:3])
-        impls["torch"] = with_tape(TF.conv1d, leaves, torch.from_numpy(dense[3]), *options)
-    expected = lambda: plain.conv1d_both(*map(f64, (*arrays, dy)), *options)  # noqa: E731
-    return Case(str(shape), impls, expected, 6 * shape.multiply_adds)
+    dy = normal(shape.N, shape.K, seed=4)
+    return plain_case(str(shape), op, arrays, dy, by_numpy, 2 * shape.multiply_adds)
 
 
 def transpose_forward(shape):

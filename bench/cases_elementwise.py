@@ -12,7 +12,8 @@ from fastnn import kernels
 
 # ---- elementwise ------------------------------------------------------------------------------
 
-SAVES_INPUT = ("softplus", "leaky_relu", "elu")  # their backward starts from x, others' from y
+# Their backward starts from x, others' from y.
+SAVES_INPUT = ("softplus", "leaky_relu", "gelu", "elu")
 
 
 def activation(name, shape):
@@ -94,13 +95,33 @@ def dropout(shape, p=0.3):
 # ---- loss and optimisers ----------------------------------------------------------------------
 
 
-def softmax(shape):
-    x = normal(*shape)
-    impls = {"fastnn": lambda: kernels.softmax(x), "numpy": lambda: plain.softmax(x)}
+def softmax(name, shape):
+    """name: softmax, log_softmax"""
+    x, by_numpy = normal(*shape), getattr(plain, name)
+    impls = {"fastnn": lambda: getattr(kernels, name)(x), "numpy": lambda: by_numpy(x)}
     if torch:
         t = torch.from_numpy(x)
-        impls["torch"] = lambda: torch.softmax(t, 1)
-    return Case(label_of(shape), impls, lambda: plain.softmax(f64(x)), 4 * 2 * x.size, "GB/s")
+        impls["torch"] = lambda: getattr(torch, name)(t, 1)
+    label = f"{name} {label_of(shape)}"
+    return Case(label, impls, lambda: by_numpy(f64(x)), 4 * 2 * x.size, "GB/s")
+
+
+def global_norm(model, parameters):
+    """Of all gradients together, as clipping asks for it."""
+    gradients = [normal(*shape, seed=i) for i, shape in enumerate(parameters)]
+
+    def by_numpy(*arrays):
+        return np.sqrt(sum(np.vdot(a, a) for a in arrays))
+
+    impls = {
+        "fastnn": lambda: kernels.global_norm(gradients),
+        "numpy": lambda: by_numpy(*gradients),
+    }
+    if torch:
+        tensors = [torch.from_numpy(a) for a in gradients]
+        impls["torch"] = lambda: torch.nn.utils.get_total_norm(tensors)
+    nbytes = 4 * sum(a.size for a in gradients)
+    return Case(model, impls, lambda: by_numpy(*map(f64, gradients)), nbytes, "GB/s")
 
 
 def cross_entropy(shape):

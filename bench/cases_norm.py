@@ -19,6 +19,7 @@ from cases import (
 )
 
 import fastnn
+from fastnn import kernels
 
 
 def batch_norm_relu(shape):
@@ -61,6 +62,26 @@ def batch_norm_relu(shape):
         tolerance=5e-3,  # torch with channels last: a plain float32 sum over all pixels
         summary=decided,
     )  # fmt: skip
+
+
+def batch_norm_fold(channels):
+    arrays = [normal(channels, seed=i) for i in range(5)]
+    arrays[1] = np.abs(arrays[1]) + np.float32(0.1)
+    mean, var, w, b, conv_bias = arrays
+    impls = {
+        "fastnn": lambda: kernels.batch_norm_fold(mean, var, w, b, conv_bias=conv_bias),
+        "numpy": lambda: plain.batch_norm_fold(*arrays),
+    }
+    if torch:
+        tensors = [torch.from_numpy(a) for a in arrays]
+        impls["torch"] = lambda: _fold_by_torch(*tensors)
+    label, expected = f"{channels} channels", lambda: plain.batch_norm_fold(*map(f64, arrays))
+    return Case(label, impls, expected, 4 * 7 * channels, "GB/s")
+
+
+def _fold_by_torch(mean, var, w, b, conv_bias, eps=1e-5):
+    scale = w * torch.rsqrt(var + eps)
+    return scale, (conv_bias - mean) * scale + b
 
 
 def group_norm(shape, groups=8):

@@ -6,21 +6,15 @@ import numpy_impl as plain
 from cases import (
     FORMATS,
     TF,
-    Case,
-    f64,
     image_case,
     images,
     label_of,
-    leaf,
-    normal,
+    sequence_case,
     torch,
     torch_images,
-    torch_leaf,
-    with_tape,
 )
 from cases_elementwise import dropout
 
-import fastnn
 from fastnn import kernels
 
 
@@ -41,20 +35,9 @@ def pad(mode, shape):
 
 
 def max_over_time(shape):
-    """shape: (N, C, L); x channels-last, and for the others NCL."""
-    n, c, length = shape
-    x, dy = normal(n, length, c).transpose(0, 2, 1), normal(n, c, 1, seed=1)
-    ncl = np.ascontiguousarray(x)
-    op = fastnn.functional.adaptive_max_pool1d
-    impls = {
-        "fastnn": with_tape(op, [leaf(x)], dy, 1),
-        "numpy": lambda: plain.max_over_time(ncl, dy),
-    }
-    if torch:
-        op = TF.adaptive_max_pool1d
-        impls["torch"] = with_tape(op, [torch_leaf(ncl)], torch.from_numpy(dy), 1)
-    expected = lambda: plain.max_over_time(f64(x), f64(dy))  # noqa: E731
-    return Case(label_of(shape), impls, expected, 4 * 2 * x.size, "GB/s")
+    """shape: (N, C, L)"""
+    label = label_of(shape)
+    return sequence_case("adaptive_max_pool1d", label, shape, 1, (1,), plain.max_over_time)
 
 
 def dropout2d(shape, p=0.3):

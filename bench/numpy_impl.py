@@ -97,20 +97,55 @@ def conv2d_both(x, w, b, dy, stride, padding, groups=1):
     )
 
 
-def conv1d_both(x, w, b, dy, stride, padding):
-    """-> y, dx, dw, db; x (N, C, L): im2col"""
+def conv1d(x, w, b, stride, padding):
+    """-> y (N, K, OL), and the windows for the backward pass; x (N, C, L)"""
     if padding:
         x = np.pad(x, ((0, 0), (0, 0), (padding, padding)))
     view = sliding_window_view(x, w.shape[2], axis=2)[:, :, ::stride]
     rows = view.transpose(0, 2, 1, 3).reshape(-1, w[0].size)
+    y = rows @ w.reshape(len(w), -1).T + b
+    return y.reshape(len(x), -1, len(w)).transpose(0, 2, 1), rows
+
+
+def conv1d_input_gradient(dy, w, length, stride, padding):
+    """dx (N, C, L)"""
+    taps = np.tensordot(dy, w, (1, 0)).transpose(3, 0, 2, 1)
+    return add_taps(taps, length + 2 * padding, stride)[:, :, padding : padding + length]
+
+
+def add_taps(taps, length, stride):
+    """taps[s] (N, C, OL), each for every stride-th place from s on, summed into (N, C, L)."""
+    x = np.zeros((*taps[0].shape[:2], length), taps[0].dtype)
+    for s, tap in enumerate(taps):
+        x[:, :, s : s + (tap.shape[2] - 1) * stride + 1 : stride] += tap
+    return x
+
+
+def conv1d_both(x, w, b, dy, stride, padding):
+    """-> y, dx, dw, db; x (N, C, L): im2col"""
+    y, rows = conv1d(x, w, b, stride, padding)
+    return y, *_conv1d_gradients(dy, rows, x, w, stride, padding)
+
+
+def _conv1d_gradients(dy, rows, x, w, stride, padding):
     flat = dy.transpose(0, 2, 1).reshape(-1, len(w))
-    y = (rows @ w.reshape(len(w), -1).T + b).reshape(len(x), -1, len(w)).transpose(0, 2, 1)
-    taps = (flat @ w.reshape(len(w), -1)).reshape(len(x), -1, *w.shape[1:])
-    dx = np.zeros_like(x)
-    for s in range(w.shape[2]):
-        dx[:, :, s : s + (y.shape[2] - 1) * stride + 1 : stride] += taps[..., s].transpose(0, 2, 1)
-    dx = dx[:, :, padding : x.shape[2] - padding]
-    return y, dx, (flat.T @ rows).reshape(w.shape), flat.sum(0)
+    dx = conv1d_input_gradient(dy, w, x.shape[2], stride, padding)
+    return dx, (flat.T @ rows).reshape(w.shape), flat.sum(0)
+
+
+def conv1d_max_over_time(x, w, b, dy, padding):
+    """-> y (N, K), dx, dw, db; dy (N, K)"""
+    convolved, rows = conv1d(x, w, b, 1, padding)
+    y, d = max_over_time(convolved, dy[:, :, None])
+    return y[:, :, 0], *_conv1d_gradients(d, rows, x, w, 1, padding)
+
+
+def conv_transpose1d_both(x, w, b, dy, stride, padding):
+    """-> y, dx, dw, db; w (C, K, S)"""
+    dx, rows = conv1d(dy, w, x.dtype.type(0), stride, padding)
+    dw = x.transpose(0, 2, 1).reshape(-1, len(w)).T @ rows
+    y = conv1d_input_gradient(x, w, dy.shape[2], stride, padding) + b[:, None]
+    return y, dx, dw.reshape(w.shape), dy.sum((0, 2))
 
 
 def conv_transpose2d(x, w, b, stride, padding):
@@ -158,6 +193,20 @@ def avg_pool2d(x, kernel, stride, padding=0):
 def avg_pool2d_backward(dy, x_shape, kernel, stride, padding=0):  # y = mean of the window
     share = dy / kernel**2
     return add_windows([[share] * kernel] * kernel, x_shape, kernel, stride, padding)
+
+
+def max_pool1d_both(x, dy, kernel, stride):
+    """x (N, C, L) -> y (N, C, OL), dx"""
+    view = sliding_window_view(x, kernel, axis=2)[:, :, ::stride]
+    winner = view.argmax(3)
+    taps = [np.where(winner == s, dy, 0) for s in range(kernel)]
+    return view.max(3), add_taps(taps, x.shape[2], stride)
+
+
+def avg_pool1d_both(x, dy, kernel, stride):
+    """x (N, C, L) -> y (N, C, OL), dx"""
+    view = sliding_window_view(x, kernel, axis=2)[:, :, ::stride]
+    return view.mean(3), add_taps([dy / kernel] * kernel, x.shape[2], stride)
 
 
 def max_over_time(x, dy):
@@ -216,6 +265,12 @@ def normalize_backward(dy, xhat, scale, w, axes):  # y = w xhat + b
     return (d - shared) * scale, (dy * xhat).sum(summed, keepdims=True), db
 
 
+def batch_norm_fold(mean, var, w, b, conv_bias, eps=1e-5):
+    """-> scale, shift"""
+    scale = w / np.sqrt(var + eps)
+    return scale, (conv_bias - mean) * scale + b
+
+
 def local_response_norm(x, size, alpha, beta, k):
     """-> y = x / d^beta, and d; size is odd"""
     d = k + alpha / size * neighbours(x * x, size)
@@ -240,6 +295,19 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def erf(x):
+    """Within 1.5e-7: Abramowitz and Stegun 1964, 7.1.26. NumPy has none."""
+    t = 1 / (1 + 0.3275911 * np.abs(x))
+    series = 1.421413741 + t * (-1.453152027 + t * 1.061405429)
+    series = t * (0.254829592 + t * (-0.284496736 + t * series))
+    return np.sign(x) * (1 - series * np.exp(-x * x))
+
+
+def normal_share(x):
+    """The normal distribution function."""
+    return (1 + erf(x * 0.5**0.5)) / 2
+
+
 def elu(x):
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
@@ -253,6 +321,10 @@ ACTIVATIONS = {
     "leaky_relu": (
         lambda x: np.where(x > 0, x, x * x.dtype.type(0.01)),
         lambda dy, x, y: np.where(x > 0, dy, dy * dy.dtype.type(0.01)),
+    ),
+    "gelu": (
+        lambda x: x * normal_share(x),
+        lambda dy, x, y: dy * (normal_share(x) + x * np.exp(-x * x / 2) * (2 * np.pi) ** -0.5),
     ),
     "elu": (elu, lambda dy, x, y: np.where(x > 0, dy, dy * (y + 1))),
 }
@@ -276,10 +348,14 @@ def softmax(x):
     return e / e.sum(1, keepdims=True)
 
 
+def log_softmax(x):
+    shifted = x - x.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
 def cross_entropy(logits, target):
     """-> mean loss, log-probabilities"""
-    shifted = logits - logits.max(1, keepdims=True)
-    log_probs = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    log_probs = log_softmax(logits)
     return -log_probs[np.arange(len(target)), target].mean(), log_probs
 
 
@@ -385,44 +461,230 @@ class LeNet5:
         return loss, grads[0]
 
 
-# ---- recurrent layers -------------------------------------------------------------------------
+# ---- recurrent layers: x (T, N, D), dy (T, N, U) -> y, dx, dw_ih, dw_hh, db_ih, db_hh -----------
 
 
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+def rnn(x, w_ih, w_hh, b_ih, b_hh, dy):
+    h = np.zeros((len(x) + 1, *dy.shape[1:]), x.dtype)
+    sums = x @ w_ih.T + (b_ih + b_hh)
+    for t, a in enumerate(sums):
+        h[t + 1] = np.tanh(a + h[t] @ w_hh.T)
+    da, dh = np.empty_like(sums), np.zeros_like(h[0])
+    for t in reversed(range(len(x))):
+        da[t] = (dh + dy[t]) * (1 - h[t + 1] ** 2)
+        dh = da[t] @ w_hh
+    return h[1:], *_layer_gradients(x, h[:-1], w_ih, da, da)
 
 
-def lstm(x, w_ih, w_hh, b):
-    """x (T, N, D) -> y (T, N, U), and what backward needs: gates i, f, g, o, and all h and c."""
-    T, N, _ = x.shape
-    U = w_hh.shape[1]
-    gates = x @ w_ih.T + b
-    h, c = (np.zeros((T + 1, N, U), x.dtype) for _ in range(2))
+def lstm(x, w_ih, w_hh, b_ih, b_hh, dy):
+    h, c = (np.zeros((len(x) + 1, *dy.shape[1:]), x.dtype) for _ in range(2))
+    gates = x @ w_ih.T + (b_ih + b_hh)
     for t, a in enumerate(gates):
         a += h[t] @ w_hh.T
-        i, f, g, o = np.split(a, 4, axis=1)  # views
-        i[...], f[...], g[...], o[...] = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
-        c[t + 1] = f * c[t] + i * g
-        h[t + 1] = o * np.tanh(c[t + 1])
-    return h[1:], (gates, h, c)
-
-
-def lstm_backward(dy, x, w_ih, w_hh, saved):
-    """dx, dw_ih, dw_hh, db"""
-    gates, h, c = saved
+        h[t + 1], c[t + 1] = lstm_step(a, c[t])
     da = np.empty_like(gates)
     dh, dc = np.zeros_like(h[0]), np.zeros_like(c[0])
     for t in reversed(range(len(x))):
-        i, f, g, o = np.split(gates[t], 4, axis=1)
-        dh = dh + dy[t]
-        tanh_c = np.tanh(c[t + 1])
-        dc = dc + dh * o * (1 - tanh_c**2)
-        da[t] = np.concatenate([
-            dc * g * i * (1 - i), dc * c[t] * f * (1 - f), dc * i * (1 - g**2),
-            dh * tanh_c * o * (1 - o),
-        ], axis=1)  # fmt: skip
-        dc = dc * f
+        da[t], dc = lstm_step_backward(dh + dy[t], dc, gates[t], c[t], c[t + 1])
         dh = da[t] @ w_hh
-    rows = da.reshape(-1, da.shape[2])
-    dw_ih, dw_hh = (rows.T @ a.reshape(len(rows), -1) for a in (x, h[:-1]))
-    return da @ w_ih, dw_ih, dw_hh, rows.sum(0)
+    return h[1:], *_layer_gradients(x, h[:-1], w_ih, da, da)
+
+
+def lstm_step(a, c):
+    """a (N, 4 U), which becomes the gates i, f, g, o; c before -> h, c"""
+    i, f, g, o = np.split(a, 4, axis=1)  # views
+    i[...], f[...], g[...], o[...] = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    c = f * c + i * g
+    return o * np.tanh(c), c
+
+
+def lstm_step_backward(dh, dc, gates, before, c):
+    """before, c: the cells before and after the step -> da (N, 4 U), dbefore"""
+    i, f, g, o = np.split(gates, 4, axis=1)
+    tanh_c = np.tanh(c)
+    dc = dc + dh * o * (1 - tanh_c**2)
+    da = np.concatenate([
+        dc * g * i * (1 - i), dc * before * f * (1 - f), dc * i * (1 - g**2),
+        dh * tanh_c * o * (1 - o),
+    ], axis=1)  # fmt: skip
+    return da, dc * f
+
+
+def gru(x, w_ih, w_hh, b_ih, b_hh, dy):
+    """torch's form: the reset gate r after the product with w_hh."""
+    h = np.zeros((len(x) + 1, *dy.shape[1:]), x.dtype)
+    saved = []
+    for t, a in enumerate(x @ w_ih.T + b_ih):
+        (ar, az, an), (sr, sz, q) = (np.split(s, 3, axis=1) for s in (a, h[t] @ w_hh.T + b_hh))
+        r, z = sigmoid(ar + sr), sigmoid(az + sz)
+        n = np.tanh(an + r * q)
+        h[t + 1] = (1 - z) * n + z * h[t]
+        saved.append((r, z, n, q))
+    da_ih, da_hh = (np.empty((*x.shape[:2], len(w_hh)), x.dtype) for _ in range(2))
+    dh = np.zeros_like(h[0])
+    for t, (r, z, n, q) in reversed(list(enumerate(saved))):
+        dh = dh + dy[t]
+        dn = dh * (1 - z) * (1 - n**2)
+        dz = dh * (h[t] - n) * z * (1 - z)
+        dr = dn * q * r * (1 - r)
+        da_ih[t] = np.concatenate([dr, dz, dn], axis=1)
+        da_hh[t] = np.concatenate([dr, dz, dn * r], axis=1)
+        dh = dh * z + da_hh[t] @ w_hh
+    return h[1:], *_layer_gradients(x, h[:-1], w_ih, da_ih, da_hh)
+
+
+def _layer_gradients(x, h, w_ih, da_ih, da_hh):
+    """h: before each step; da_ih, da_hh (T, N, gates U): of what the inputs and the states give."""
+    d_ih, d_hh = (da.reshape(-1, da.shape[2]) for da in (da_ih, da_hh))
+    dw_ih, dw_hh = d_ih.T @ x.reshape(len(d_ih), -1), d_hh.T @ h.reshape(len(d_hh), -1)
+    return da_ih @ w_ih, dw_ih, dw_hh, d_ih.sum(0), d_hh.sum(0)
+
+
+# ---- attention --------------------------------------------------------------------------------
+
+
+def attention_both(q, k, v, dy, causal):
+    """o = softmax(q k' / sqrt(E)) v, (N, H, L, E) each -> o, dq, dk, dv"""
+    scale = q.dtype.type(q.shape[3] ** -0.5)
+    s = q @ k.swapaxes(2, 3) * scale
+    if causal:
+        s[..., ~np.tri(*s.shape[2:], dtype=bool)] = -np.inf
+    w = np.exp(s - s.max(3, keepdims=True))
+    w /= w.sum(3, keepdims=True)
+    dw = dy @ v.swapaxes(2, 3)
+    ds = w * (dw - (dw * w).sum(3, keepdims=True)) * scale
+    return w @ v, ds @ k, ds.swapaxes(2, 3) @ q, w.swapaxes(2, 3) @ dy
+
+
+def attend_heads_both(source, dy, heads):
+    """source (N, T, 3 D): query, key and value side by side; causal -> y (N, T, D), dsource"""
+
+    def split(x):
+        return x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)
+
+    def merge(x):
+        return x.swapaxes(1, 2).reshape(*dy.shape)
+
+    parts = map(split, (*np.split(source, 3, axis=2), dy))
+    y, *gradients = map(merge, attention_both(*parts, True))
+    return y, np.concatenate(gradients, axis=2)
+
+
+def additive_attention(query, keys, values, v):
+    """query (T, N, A), keys (S, N, A), values (S, N, M), v (A,) -> context (T, N, M), and what
+    backward needs: tanh(keys + query) (T, S, N, A) and the weights (T, S, N)."""
+    tanh = np.tanh(keys + query[:, None])
+    e = tanh @ v
+    w = np.exp(e - e.max(1, keepdims=True))
+    w /= w.sum(1, keepdims=True)
+    return np.einsum("tsn,snm->tnm", w, values), (tanh, w)
+
+
+def additive_attention_backward(dcontext, values, v, saved):  # context = softmax(tanh v) values
+    """-> dquery, dkeys, dvalues, dv"""
+    tanh, w = saved
+    dw = np.einsum("tnm,snm->tsn", dcontext, values)
+    de = w * (dw - (dw * w).sum(1, keepdims=True))
+    da = de[..., None] * v * (1 - tanh**2)
+    dvalues = np.einsum("tsn,tnm->snm", w, dcontext)
+    return da.sum(1), da.sum(0), dvalues, np.tensordot(de, tanh, 3)
+
+
+def attention_lstm_both(x, keys, values, w_ih, w_hh, b, w_query, v, dy):
+    """Each step's input is x[t] and the context of the query w_query h[t-1] -> y, and the gradients
+    of all but dy"""
+    T, U = len(x), w_hh.shape[1]
+    h, c = (np.zeros((T + 1, *dy.shape[1:]), x.dtype) for _ in range(2))
+    inputs, gates, saved = [], [], []
+    for t in range(T):
+        (context,), state = additive_attention((h[t] @ w_query.T)[None], keys, values, v)
+        inputs.append(np.concatenate([x[t], context], axis=1))
+        gates.append(inputs[t] @ w_ih.T + h[t] @ w_hh.T + b)
+        h[t + 1], c[t + 1] = lstm_step(gates[t], c[t])
+        saved.append(state)
+    da, dquery = np.empty((T, x.shape[1], 4 * U), x.dtype), [None] * T
+    of_source = [np.zeros_like(a) for a in (keys, values, v)]
+    dh, dc = np.zeros_like(h[0]), np.zeros_like(c[0])
+    for t in reversed(range(T)):
+        da[t], dc = lstm_step_backward(dh + dy[t], dc, gates[t], c[t], c[t + 1])
+        dcontext = da[t] @ w_ih[:, x.shape[2] :]
+        (dquery[t],), *parts = additive_attention_backward(dcontext[None], values, v, saved[t])
+        for total, part in zip(of_source, parts, strict=True):
+            total += part
+        dh = da[t] @ w_hh + dquery[t] @ w_query
+    dinputs, dw_ih, dw_hh, db, _ = _layer_gradients(np.stack(inputs), h[:-1], w_ih, da, da)
+    dkeys, dvalues, dv = of_source
+    dw_query = np.tensordot(np.stack(dquery), h[:-1], ((0, 1), (0, 1)))
+    return h[1:], dinputs[..., : x.shape[2]], dkeys, dvalues, dw_ih, dw_hh, db, dw_query, dv
+
+
+# ---- conditional random fields ----------------------------------------------------------------
+
+
+def log_sum_exp(x, axis):
+    most = x.max(axis, keepdims=True)
+    return np.log(np.exp(x - most).sum(axis)) + most.squeeze(axis)
+
+
+def crf_both(emissions, transitions, start, end, tags):
+    """emissions (T, N, K), tags (T, N) -> the mean log-likelihood, and the gradients of all but the
+    tags: the forward-backward algorithm, a step for all sequences at once"""
+    batch, kinds = emissions.shape[1:]
+    upto, behind = [start + emissions[0]], [np.tile(end, (batch, 1))]
+    for e in emissions[1:]:
+        upto.append(log_sum_exp(upto[-1][:, :, None] + transitions, 1) + e)
+    for e in emissions[:0:-1]:
+        behind.insert(0, log_sum_exp(transitions + (e + behind[0])[:, None], 2))
+    upto, behind = np.stack(upto), np.stack(behind)
+    log_z = log_sum_exp(upto[-1] + end, 1)[:, None]
+    after = (emissions + behind - log_z)[1:]
+    pairs = np.exp(upto[:-1, :, :, None] + transitions + after[:, :, None])
+    given = tags[:, :, None] == np.arange(kinds)
+    d = (given - np.exp(upto + behind - log_z)) / emissions.dtype.type(batch)
+    dtransitions = -pairs.sum((0, 1))
+    np.add.at(dtransitions, (tags[:-1], tags[1:]), 1)
+    score = (emissions * given).sum((0, 2)) + transitions[tags[:-1], tags[1:]].sum(0)
+    score += start[tags[0]] + end[tags[-1]]
+    return (score - log_z[:, 0]).mean(), d, dtransitions / batch, d[0].sum(0), d[-1].sum(0)
+
+
+def crf_decode(emissions, transitions, start, end):
+    """-> the likeliest tags (T, N), by Viterbi's algorithm, and their scores (N,)"""
+    best, pointers = start + emissions[0], []
+    for e in emissions[1:]:
+        through = best[:, :, None] + transitions
+        pointers.append(through.argmax(1))
+        best = through.max(1) + e
+    tags = [(best + end).argmax(1)]
+    for pointer in reversed(pointers):
+        tags.insert(0, pointer[np.arange(len(best)), tags[0]])
+    return np.stack(tags), (best + end).max(1)
+
+
+# ---- word2vec ---------------------------------------------------------------------------------
+
+
+def word2vec(inputs, outputs, words, shares, window, negatives, lr, block, rng):
+    """A pass of skip-gram with negative sampling over words (N,): the errors of a block of windows
+    at once, then its steps; both tables (V, D) are changed in place -> the loss of every window.
+    Weight 0 has a context beyond the text, and a negative that is the window's word."""
+    losses = np.empty(len(words))
+    for begin in range(0, len(words), block):
+        at = np.arange(begin, min(begin + block, len(words)))
+        reach = rng.integers(1, window + 1, (len(at), 1))
+        offsets = np.delete(np.arange(-window, window + 1), window)
+        near = at[:, None] + offsets
+        there = (np.abs(offsets) <= reach) & (near >= 0) & (near < len(words))
+        contexts = words[np.where(there, near, 0)]
+        drawn = rng.choice(len(shares), (len(at), negatives), p=shares)
+        rows = np.concatenate([words[at, None], drawn], axis=1)
+        label = np.arange(negatives + 1) == 0
+        weight = there[:, :, None] * (label | (rows != words[at, None]))[:, None]
+        scores = inputs[contexts] @ outputs[rows].swapaxes(1, 2)
+        losses[at] = (weight * (np.logaddexp(0, scores) - label * scores)).sum((1, 2))
+        errors = (weight * (sigmoid(scores) - label) * lr).astype(scores.dtype)
+        for c, r, e in zip(contexts, rows, errors, strict=True):  # each from the rows as they are
+            h, y = inputs[c], outputs[r]
+            np.subtract.at(inputs, c, e @ y)
+            np.subtract.at(outputs, r, e.T @ h)
+    return losses

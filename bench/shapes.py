@@ -207,6 +207,10 @@ CONV_TRANSPOSE = (
     ConvTranspose(32, 64, 28, 28, 64, 3, 1, 1),
 )
 
+# Words of a sentence, under filters whose largest output alone counts, and a signal's way back up.
+MAX_OVER_TIME = (Conv1d(50, 300, 60, 100, 3, 1, 2),)
+CONV_TRANSPOSE1D = (Conv1d(32, 64, 256, 32, 4, 2, 1),)
+
 # Where the arithmetic units should be the only limit.
 LARGE_GEMM = tuple(s for s in GEMM if min(s[:3]) >= 1024)
 LARGE_CONV = tuple(s for s in CONV if s.R == 3 and s.C >= 64)
@@ -224,6 +228,8 @@ RESIZED = ((16, 64, 28, 28), (8, 3, 112, 112))  # and padded
 CHANNELS = ((512, 16, 14, 14), (128, 64, 32, 32))  # dropped as a whole
 EMBEDDING = ((65, 256, 2500), (10_000, 256, 2500))  # V, D, N: characters, words
 RECURRENT = (Recurrent(50, 32, 128, 128),)
+ATTENTION = ((8, 4, 128, 32), (2, 8, 256, 64))  # N, H, L, E
+CRF = ((40, 32, 17), (60, 16, 28))  # T, N, K: as in taggers.py
 ELEMENTWISE = ((64, 400), (1024, 1024), (64, 16, 64, 64))  # activations, arithmetic, dropout
 ROWS = ((64, 10), (128, 1000), (2048, 512))  # N, V: softmax, its loss, layer norm, reductions
 

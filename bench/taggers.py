@@ -86,13 +86,13 @@ def _made(tagger):
 
 
 def _torch(tagger):
-    made = _class(torch.nn, _torch_crf())(tagger)
+    made = _class(torch.nn, torch_crf())(tagger)
     state = _made(tagger).state_dict()
     made.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in state.items()})
     return made
 
 
-def _torch_crf():
+def torch_crf():
     class CRF(torch.nn.Module):
         """-> the log-likelihoods' mean; tags (T, N), mask (T, N)"""
 

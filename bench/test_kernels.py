@@ -4,12 +4,14 @@ from functools import lru_cache
 
 import captioners
 import cases
+import cases_attention
 import cases_conv
 import cases_elementwise
 import cases_embedding
 import cases_norm
 import cases_recurrent
 import cases_resize
+import cases_text
 import language_models
 import numpy_impl
 import pytest
@@ -17,6 +19,7 @@ import shapes
 import steps
 import taggers
 import text_cnn
+import transformers
 import translation
 
 PLAIN = ["fastnn", "numpy", "torch"]
@@ -85,6 +88,18 @@ def test_conv1d_forward_and_backward(measure, shape, impl):
     measure(impl, cases_conv.conv1d, shape)
 
 
+@impls(*PLAIN)
+@over(shapes.CONV_TRANSPOSE1D)
+def test_conv_transpose1d_forward_and_backward(measure, shape, impl):
+    measure(impl, cases_conv.conv_transpose1d, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.MAX_OVER_TIME)
+def test_conv1d_max_over_time(measure, shape, impl):
+    measure(impl, cases_conv.conv1d_max_over_time, shape)
+
+
 @impls(*IMAGES)
 @over(shapes.CONV_TRANSPOSE)
 def test_conv_transpose2d(measure, shape, impl):
@@ -119,6 +134,13 @@ def test_max_pool2d(measure, shape, impl):
 @over(shapes.POOL)
 def test_avg_pool2d(measure, shape, impl):
     measure(impl, cases.avg_pool, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.SEQUENCES)
+@pytest.mark.parametrize("kind", ["max", "avg"])
+def test_pool1d(measure, kind, shape, impl):
+    measure(impl, cases.pool1d, kind, shape)
 
 
 @impls(*IMAGES)
@@ -165,6 +187,12 @@ def test_batch_norm_and_relu(measure, shape, impl):
     measure(impl, cases_norm.batch_norm_relu, shape)
 
 
+@impls(*PLAIN)
+@pytest.mark.parametrize("channels", [64, 2048])
+def test_batch_norm_fold(measure, channels, impl):
+    measure(impl, cases_norm.batch_norm_fold, channels)
+
+
 @impls(*IMAGES)
 @over(shapes.NORM)
 def test_group_norm(measure, shape, impl):
@@ -185,8 +213,48 @@ def test_layer_norm(measure, shape, impl):
 
 @impls(*PLAIN)
 @over(shapes.RECURRENT)
-def test_lstm_forward_and_backward(measure, shape, impl):
-    measure(impl, cases_recurrent.lstm, shape)
+@pytest.mark.parametrize("name", list(cases_recurrent.GATES))
+def test_recurrent_forward_and_backward(measure, name, shape, impl):
+    measure(impl, cases_recurrent.recurrent, name, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.ATTENTION)
+@pytest.mark.parametrize("causal", [False, True])
+def test_scaled_dot_product_attention(measure, causal, shape, impl):
+    measure(impl, cases_attention.attention, causal, shape)
+
+
+@impls(*PLAIN)
+def test_attend_heads(measure, impl):
+    measure(impl, cases_attention.attend_heads, 4, (8, 128, 128))
+
+
+@impls(*PLAIN)
+def test_additive_attention(measure, impl):
+    measure(impl, cases_attention.additive, (12, 16, 20, 64, 96))
+
+
+@impls(*PLAIN)
+def test_attention_lstm(measure, impl):
+    measure(impl, cases_attention.attention_lstm, (12, 16, 20, 64, 96, 48, 64))
+
+
+@impls(*PLAIN)
+@over(shapes.CRF)
+def test_crf_log_likelihood(measure, shape, impl):
+    measure(impl, cases_text.crf, shape)
+
+
+@impls(*PLAIN)
+@over(shapes.CRF)
+def test_crf_decode(measure, shape, impl):
+    measure(impl, cases_text.crf_decode, shape)
+
+
+@impls("fastnn", "numpy")
+def test_word2vec(measure, impl):
+    measure(impl, cases_text.word2vec, 4000, 1000, 64)
 
 
 @impls(*PLAIN)
@@ -213,8 +281,15 @@ def test_reduction(measure, name, axis, shape, impl):
 
 @impls(*PLAIN)
 @over(shapes.ROWS)
-def test_softmax(measure, shape, impl):
-    measure(impl, cases_elementwise.softmax, shape)
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax(measure, name, shape, impl):
+    measure(impl, cases_elementwise.softmax, name, shape)
+
+
+@impls(*PLAIN)
+@pytest.mark.parametrize("model", list(shapes.PARAMETERS))
+def test_global_norm(measure, model, impl):
+    measure(impl, cases_elementwise.global_norm, model, shapes.PARAMETERS[model])
 
 
 @impls(*PLAIN)
@@ -272,6 +347,11 @@ def test_language_model_training_step_with_lengths(measure, impl):
 @impls("fastnn", "torch", "torch, fused Adam")
 def test_tagger_training_step(measure, impl):
     measure(impl, taggers.training, taggers.TAGGERS[0])
+
+
+@impls("fastnn", "torch", "torch, fused Adam")
+def test_gpt_training_step(measure, impl):
+    measure(impl, transformers.training, transformers.SMALL)
 
 
 @impls("fastnn", "torch", "torch, fused Adam")

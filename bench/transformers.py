@@ -1,6 +1,6 @@
-"""A character GPT as a whole: a training step with Adam and cross-entropy, and the attention alone.
-torch's is written as its users write it: one projection for query, key and value, its own
-scaled_dot_product_attention, GELU, pre-normalisation; both start with the same weights."""
+"""A character GPT as a whole: a training step with Adam and cross-entropy. torch's is written as
+its users write it: one projection for query, key and value, its own scaled_dot_product_attention,
+GELU, pre-normalisation; both start with the same weights."""
 
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ class Size(NamedTuple):
 
 
 CHARACTERS = Size()
+SMALL = Size(layers=2, width=64, steps=32, batch=8)
 
 
 def training(size=CHARACTERS):

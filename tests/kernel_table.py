@@ -37,8 +37,12 @@ def _elementwise(arrays, **keywords):
     return lambda draw, b, n: ([draw(b, 7, n) for _ in range(arrays)], keywords)
 
 
+def _row(n):  # a length at whose every place there are many multiply-adds
+    return 90 + n // 8
+
+
 def _image(draw, b, n, channels=5):
-    return draw(b, channels, 12 + n // 200, 14)
+    return draw(b, channels, 12 + n // 32, 14)
 
 
 def _pool(draw, b, n):
@@ -69,13 +73,17 @@ def _max_backward(dy, x):
     return (dy, x, kernels.max(x, 2), 2), {}
 
 
-def _steps(n):  # as many steps as give all threads work
-    return 3 + n // 10_000
+def _steps(n):
+    return 3 + n // 50_000
+
+
+def _sequences(b, n):  # as many as give all threads work at every step
+    return b * (1 + n // 128)
 
 
 def _recurrent(draw, b, n, gates, states):  # x, states, w_ih, w_hh, b_ih, b_hh
     units = 21 + n // 2000
-    x, first = draw(_steps(n), b * (1 + n // 5000), 9), draw(b * (1 + n // 5000), units)
+    x, first = draw(_steps(n), _sequences(b, n), 9), draw(_sequences(b, n), units)
     w_ih, w_hh = draw(gates * units, 9) / 3, draw(gates * units, units) / 5
     return [x, *[first] * states, w_ih, w_hh, draw(gates * units), draw(gates * units)]
 
@@ -87,7 +95,7 @@ def _recurrent_backward(kernel, draw, b, n, gates, states, **options):
 
 
 def _recurrent_step(draw, b, n, gates, states):
-    x, *others = _recurrent(draw, b, n, gates, states)
+    x, *others = _recurrent(draw, 4 * b, n, gates, states)  # even a sum over rows has work for all
     return x[0], *others
 
 
@@ -97,7 +105,7 @@ def _recurrent_step_backward(kernel, draw, b, n, gates, states, **options):
 
 
 def _source(draw, b, n):  # keys and values
-    positions, batch = 5 + n // 20_000, b * (1 + n // 5000)
+    positions, batch = 5 + n // 20_000, _sequences(b, n)
     return draw(positions, batch, 19), draw(positions, batch, 23)
 
 
@@ -127,7 +135,7 @@ def _attention_lstm_backward(draw, b, n):
 
 
 def _crf(draw, b, n):  # emissions, transitions, start, end
-    emissions = draw(_steps(n), b * (1 + n // 5000), 11)
+    emissions = draw(_steps(n), _sequences(b, n), 11)
     return [emissions, draw(11, 11), draw(11), draw(11)]
 
 
@@ -137,7 +145,7 @@ def _crf_tagged(draw, b, n):  # with tags, after the emissions
 
 
 def _crf_lengths(draw, b, n):
-    return {"lengths": draw.ints(_steps(n) + 1, b * (1 + n // 5000))}
+    return {"lengths": draw.ints(_steps(n) + 1, _sequences(b, n))}
 
 
 def _crf_backward(draw, b, n):
@@ -179,7 +187,7 @@ TABLE = {
     "gemm long": lambda d, b, n: ((d(2 * b, n), d(n, 9)), {"activation": "sigmoid"}),
     "gemm row": lambda d, b, n: ((d(1, 1 + b * 10), d(1 + b * 10, n)), {"bias": d(n)}),
     "gemm column": lambda d, b, n: ((d(b * n, 21), d(21, 1)), {"bias": d(1)}),
-    "matmul": lambda d, b, n: ((d(b, 1, 20 + n // 100, 31), d(2, 31, 45)), {}),
+    "matmul": lambda d, b, n: ((d(b, 1, 20 + n // 50, 31), d(2, 31, 45)), {}),
     "conv2d": lambda d, b, n: ((_image(d, b, n), d(9, 5, 3, 5), d(9)), _WINDOW),
     "conv2d relu": lambda d, b, n: ((_image(d, b, n), d(33, 5, 3, 3)), {"activation": "relu"}),
     "conv2d scaled": lambda d, b, n: (
@@ -187,11 +195,12 @@ TABLE = {
     "conv2d_backward": lambda d, b, n: (
         (d(b, 9, 6 + n // 400, 10), d(b, 5, 12 + n // 400 * 2, 14), d(9, 5, 3, 5)), _WINDOW),
     "conv1d": lambda d, b, n: (
-        (d(b, 7, n), d(33, 7, 4), d(33)), {"stride": 2, "padding": 3, "activation": "relu"}),
+        (d(b, 7, _row(n)), d(33, 7, 4), d(33)), {"stride": 2, "padding": 3, "activation": "relu"}),
     "conv1d_backward": lambda d, b, n: (
-        (d(b, 33, n), d(b, 7, n), d(33, 7, 5)), {"padding": 4, "dilation": 2}),
+        (d(b, 33, _row(n)), d(b, 7, _row(n)), d(33, 7, 5)), {"padding": 4, "dilation": 2}),
     "conv1d_max_over_time": lambda d, b, n: (
-        (d(b, 7, n), d(33, 7, 4), d(33)), {"padding": 3, "lengths": n - d.ints(n - 1, b)}),
+        (d(b, 7, _row(n)), d(33, 7, 4), d(33)),
+        {"padding": 3, "lengths": _row(n) - d.ints(_row(n) - 1, b)}),
     "conv1d_max_over_time many": lambda d, b, n: (
         (d(b * (1 + n // 40), 37, 21), d(43, 37, 3)), {"padding": 1}),
     "conv1d_max_over_time_backward": lambda d, b, n: (
@@ -201,26 +210,26 @@ TABLE = {
         (_image(d, b, n), d(5, 17, 3, 4), d(17)), {**_WINDOW, "output_padding": (1, 0)}),
     "conv_transpose2d to few": lambda d, b, n: ((_image(d, b, n), d(5, 3, 3, 4)), {"stride": 2}),
     "conv_transpose2d of a pixel": lambda d, b, n: (
-        (d(b, 1 + n // 50, 1, 1), d(1 + n // 50, 33, 4, 3), d(33)), {}),
+        (d(b, 1 + n // 16, 1, 1), d(1 + n // 16, 33, 4, 3), d(33)), {}),
     "conv2d_backward of a pixel": lambda d, b, n: (
         (d(b, 33, 1, 1), d(b, 1 + n // 50, 4, 3), d(33, 1 + n // 50, 4, 3)), {}),
     "conv_transpose2d_backward": lambda d, b, n: (
-        (d(b, 9, 24 + n // 200 * 2, 28), _image(d, b, n), d(5, 9, 4, 4)),
+        (d(b, 9, 24 + n // 32 * 2, 28), _image(d, b, n), d(5, 9, 4, 4)),
         {"stride": 2, "padding": 1}),
     "conv_transpose1d": lambda d, b, n: (
-        (d(b, 7, n), d(7, 17, 4), d(17)), {"stride": 3, "padding": 1, "output_padding": 2}),
+        (d(b, 7, _row(n)), d(7, 17, 4), d(17)), {"stride": 3, "padding": 1, "output_padding": 2}),
     "conv_transpose1d_backward": lambda d, b, n: (
-        (d(b, 9, 2 * n), d(b, 7, n), d(7, 9, 4)), {"stride": 2, "padding": 1}),
+        (d(b, 9, 2 * _row(n)), d(b, 7, _row(n)), d(7, 9, 4)), {"stride": 2, "padding": 1}),
     "conv2d depthwise": lambda d, b, n: (
         (_image(d, b, n, 19), d(38, 1, 3, 3), d(38)), {"groups": 19, "padding": 1}),
     "conv2d groups": lambda d, b, n: (
         (_image(d, b, n, 6), d(10, 3, 3, 5)), {"groups": 2, **_WINDOW}),
     "conv2d slices": lambda d, b, n: ((_image(d, b, n, 18), d(20, 9, 3, 3)), {"groups": 2}),
     "conv2d_backward depthwise": lambda d, b, n: (
-        (d(b, 19, 6 + n // 400, 10), d(b, 19, 12 + n // 400 * 2, 14), d(19, 1, 3, 5)),
+        (d(b, 19, 6 + n // 100, 10), d(b, 19, 12 + n // 100 * 2, 14), d(19, 1, 3, 5)),
         {"groups": 19, **_WINDOW}),
     "conv2d_backward slices": lambda d, b, n: (
-        (d(b, 20, 6 + n // 400, 10), d(b, 18, 12 + n // 400 * 2, 14), d(20, 9, 3, 5)),
+        (d(b, 20, 6 + n // 100, 10), d(b, 18, 12 + n // 100 * 2, 14), d(20, 9, 3, 5)),
         {"groups": 2, **_WINDOW}),
     "crf_log_likelihood": lambda d, b, n: (_crf_tagged(d, b, n), {}),
     "crf_log_likelihood lengths": lambda d, b, n: (
@@ -229,7 +238,7 @@ TABLE = {
     "crf_decode": lambda d, b, n: (_crf(d, b, n), _crf_lengths(d, b, n)),
     "im2col": lambda d, b, n: ((_image(d, b, n), (3, 5)), _WINDOW),
     "col2im": lambda d, b, n: (
-        (d(b, 45, (6 + n // 400) * 14), (12 + n // 400 * 2, 14), (3, 3)), _COLUMNS),
+        (d(b, 45, (6 + n // 100) * 14), (12 + n // 100 * 2, 14), (3, 3)), _COLUMNS),
     "max_pool2d": lambda d, b, n: ((_pool(d, b, n), 2), {}),
     "max_pool2d overlapping": lambda d, b, n: (
         (_pool(d, b, n), (3, 2)), {"stride": 1, "padding": 1, "ceil_mode": True}),
@@ -258,7 +267,7 @@ TABLE = {
     "interpolate bilinear": lambda d, b, n: (
         (_image(d, b, n), (17 + n // 200, 9)), {"mode": "bilinear"}),
     "interpolate linear": lambda d, b, n: (
-        (d(b, 7, n), 77), {"mode": "linear", "align_corners": True}),
+        (d(b, 7, n), 77 + n // 8), {"mode": "linear", "align_corners": True}),
     "interpolate_backward": lambda d, b, n: ((_image(d, b, n), (9, 9)), {"mode": "bilinear"}),
     "pad": lambda d, b, n: ((_image(d, b, n), (2, 1, 0, 3)), {"value": 0.5}),
     "pad reflect": lambda d, b, n: ((_image(d, b, n), (2, 1, -1, 3)), {"mode": "reflect"}),
@@ -266,14 +275,15 @@ TABLE = {
     "pad_backward replicate": lambda d, b, n: ((d(b, 9, n), (7, 1)), {"mode": "replicate"}),
     "batch_norm": lambda d, b, n: ((_image(d, b, n), d(5)), {"residual": _image(d, b, n)}),
     "batch_norm relu": lambda d, b, n: (
-        (_image(d, b, n, 67), d(67), d(67)), {"activation": "relu"}),
+        (_image(d, b, n // 4, 67), d(67), d(67)), {"activation": "relu"}),
     "batch_norm eval": lambda d, b, n: (
         (_image(d, b, n), None, d(5)), {"mean": d(5), "var": d.positive(5), "eps": 0.1}),
     "batch_norm_backward": lambda d, b, n: (
         (_image(d, b, n), _image(d, b, n), d(5), d.positive(5), d(5)),
         {"y": _image(d, b, n), "activation": "relu"}),
     "batch_norm_backward eval": lambda d, b, n: (
-        (_image(d, b, n, 67), _image(d, b, n, 67), d(67), d.positive(67)), {"training": False}),
+        (_image(d, b, n // 4, 67), _image(d, b, n // 4, 67), d(67), d.positive(67)),
+        {"training": False}),
     "batch_norm_fold": lambda d, b, n: (
         (d(n), d.positive(n), d(n), d(n)), {"conv_bias": d(n)}),
     "group_norm": lambda d, b, n: ((_image(d, b, n, 6), 2, d(6), d(6)), {}),

@@ -200,9 +200,9 @@ def test_odd_arrays(place):
 
 
 def test_any_number_of_threads():
-    arguments = lstm_arguments(3, 40, 20, 40, 40, 30, 40, dtype=np.float32)
+    arguments = lstm_arguments(3, 800, 20, 60, 60, 30, 60, dtype=np.float32)  # work for 8
     x, _, _, keys, values, w_ih, w_ch, w_hh, _, _, w_query, v = arguments
-    lengths = lengths_of(40, 3, 1)
+    lengths = lengths_of(800, 3, 1)
 
     def run():
         *results, saved = kernels.attention_lstm(*arguments, lengths=lengths)

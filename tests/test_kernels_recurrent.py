@@ -273,8 +273,8 @@ def test_odd_arrays(cell):
 @pytest.mark.parametrize("ragged", [False, True])
 @every_cell
 def test_any_number_of_threads(cell, ragged):
-    layer = Layer(cell, 12, 45, 20, 50, np.float32)
-    options = {"lengths": np.arange(45) % 13, "reverse": True} if ragged else {}
+    layer = Layer(cell, 12, 450, 20, 100, np.float32)  # even a sum over rows has work for 8
+    options = {"lengths": np.arange(450) % 13, "reverse": True} if ragged else {}
 
     def run():
         y, *last, saved = layer.forward(**options)

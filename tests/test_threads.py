@@ -1,6 +1,9 @@
 """The same bits on any number of threads, and the ways to set that number."""
 
+import os
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -8,8 +11,10 @@ from kernel_table import LARGE, TABLE, arguments, digest, run
 from training import train_lenet
 
 import fastnn
+from fastnn._kernels import threads
 
 COUNTS = [1, 2, 3, 8]
+SERIAL = {"batch_norm_fold"}  # a few operations a channel: no network has enough channels
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +33,46 @@ def test_every_kernel(name, dtype):
         with fastnn.num_threads(n):
             bits[n] = digest(run(name, args, kwargs))
     assert len(set(bits.values())) == 1, bits
+
+
+@pytest.mark.skipif(
+    not (
+        sys.platform == "linux"
+        and threads.openmp_version()
+        and threads.compiler().startswith("gcc")
+    ),
+    reason="counts on Linux's /proc, and on GCC's OpenMP, which ends the threads it does not need",
+)
+@pytest.mark.parametrize("name", TABLE)
+def test_eight_threads_have_work(name):
+    """Else `test_every_kernel` would compare a kernel with itself."""
+    args, kwargs = arguments(name, np.float32, n=LARGE)
+    with fastnn.num_threads(8):
+        assert team(lambda: run(name, args, kwargs)) == (1 if name in SERIAL else 8)
+
+
+def team(call):
+    """How many threads work on the last of call()'s parallel loops: OpenMP keeps a pool for each
+    thread that calls it, and makes it as large as a loop's team."""
+    counts = []
+
+    def work():
+        counts.append(_threads())
+        call()
+        time.sleep(0.01)  # threads that a last, smaller loop does not need are on their way out
+        counts.append(_threads())
+
+    before = _threads()
+    caller = threading.Thread(target=work)
+    caller.start()
+    caller.join()
+    while _threads() > before:  # the pool ends after its thread
+        time.sleep(1e-3)
+    return 1 + counts[1] - counts[0]
+
+
+def _threads():
+    return len(os.listdir("/proc/self/task"))
 
 
 def test_training():
@@ -79,10 +124,10 @@ def test_called_from_python_threads():
         for _ in range(5):
             found.append(digest(run("gemm", args, kwargs)))
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for t in threads:
+    callers = [threading.Thread(target=work) for _ in range(4)]
+    for t in callers:
         t.start()
-    for t in threads:
+    for t in callers:
         t.join(60)
         assert not t.is_alive()
     assert found == [expected] * 20
