@@ -310,12 +310,21 @@ cdef void run_items(Plan *s, Py_ssize_t first, Py_ssize_t last, int nt, floating
         run_item[floating](s, item, NULL)
 
 
-cdef void pack_all(Plan *s, int nt, floating *packed) noexcept nogil:
-    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), panels = ceil_div(s.outer, wide), item
+cdef inline void pack_some(Plan *s, Py_ssize_t item, floating *packed) noexcept nogil:
+    cdef Py_ssize_t wide = wide_panel(sizeof(floating)), panels = ceil_div(s.outer, wide)
     cdef Py_ssize_t panel_size = s.h.taps * s.w.taps * s.inner * wide
-    for item in prange(ceil_div(panels, TOGETHER), schedule="static", num_threads=nt):
-        pack_weights(s, item * TOGETHER, min(panels, (item + 1) * TOGETHER),
-                     packed + item * TOGETHER * panel_size)
+    pack_weights(s, item * TOGETHER, min(panels, (item + 1) * TOGETHER),
+                 packed + item * TOGETHER * panel_size)
+
+
+cdef void pack_all(Plan *s, int nt, floating *packed) noexcept nogil:
+    cdef Py_ssize_t items = ceil_div(s.outer, TOGETHER * wide_panel(sizeof(floating))), item
+    if nt == 1:  # a parallel region of one thread costs a quarter of a microsecond
+        for item in range(items):
+            pack_some(s, item, packed)
+        return
+    for item in prange(items, schedule="static", num_threads=nt):
+        pack_some(s, item, packed)
 
 
 cdef bint taps_touch(const Axis *a) noexcept nogil:

@@ -166,6 +166,10 @@ cdef void run_strip(Plan *s, Py_ssize_t item, floating *_) noexcept nogil:
 
 cdef void run_strips(Plan *s, Py_ssize_t first, Py_ssize_t last, int nt, floating *_) noexcept nogil:
     cdef Py_ssize_t item
+    if nt == 1:  # without the cost of a parallel region
+        for item in range(first, last):
+            run_strip[floating](s, item, NULL)
+        return
     for item in prange(first, last, schedule="dynamic", num_threads=nt):
         run_strip[floating](s, item, NULL)
 

@@ -123,17 +123,26 @@ cdef int run(int op, Windows windows, cnp.ndarray source, cnp.ndarray target, cn
     job.rows = h.size if backward else h.out
     job.row_block = min(job.rows, 1 + ITEM_WORK // row_work)
     job.blocks = (job.rows + job.row_block - 1) // job.row_block if job.rows else 0
-    cdef Py_ssize_t items = job.images * job.blocks, item, first = 0, last
+    cdef Py_ssize_t items = job.images * job.blocks, first = 0, last
     cdef Py_ssize_t slice_items = 1 + SLICE_WORK // (row_work * job.row_block) if items else 1
     cdef int threads = threads_for(ELEMENT_WORK * <double>job.images * job.rows * row_work)
     while first < items:
         last = min(first + slice_items, items)
         with nogil:
-            for item in prange(first, last, schedule="static", num_threads=threads):
-                run_item(&job, item)
+            run_items(&job, first, last, threads)
         PyErr_CheckSignals()
         first = last
     return 0
+
+
+cdef void run_items(const Job *job, Py_ssize_t first, Py_ssize_t last, int nt) noexcept nogil:
+    cdef Py_ssize_t item
+    if nt == 1:  # without the cost of a parallel region
+        for item in range(first, last):
+            run_item(job, item)
+        return
+    for item in prange(first, last, schedule="static", num_threads=nt):
+        run_item(job, item)
 
 
 cdef void run_item(const Job *job, Py_ssize_t item) noexcept nogil:

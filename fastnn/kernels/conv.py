@@ -69,7 +69,7 @@ def conv1d_backward(
 def _forward(
     op, axes, x, w, b, stride, padding, dilation, groups, activation, scale=None, residual=None
 ):
-    x, w, y_size, stride, padding, dilation, groups = _geometry(
+    x, w, y_size, stride, padding, dilation, groups, whole = _geometry(
         op, axes, x, w, stride, padding, dilation, groups
     )
     b = bias_of(op, b, w.shape[0], x)
@@ -84,19 +84,17 @@ def _forward(
         if residual.shape != y_shape:
             raise ValueError(f"{op}: residual must have y's shape {y_shape}, got {residual.shape}")
         residual = channels_last(residual).transpose(0, 3, 1, 2)
-    plain = scale is None and residual is None
-    if plain and _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups):
+    if whole and scale is None and residual is None:
         return _whole.forward(x, w, b, activation)
     sizes = y_size, stride, padding, dilation, groups
     return _conv.forward(x, w, b, activation, *sizes, scale, residual)
 
 
 def _backward(op, axes, dy, x, w, stride, padding, dilation, groups, needs):
-    x, w, y_size, stride, padding, dilation, groups = _geometry(
+    x, w, y_size, stride, padding, dilation, groups, whole = _geometry(
         op, axes, x, w, stride, padding, dilation, groups
     )
     dy = dy_of(op, axes, dy, (x.shape[0], w.shape[0], *y_size), x)
-    whole = _whole.fits(x.shape[2:], w.shape[2:], y_size, padding, groups)
     dx = dw = db = None
     if needs[0] and whole:
         dx = _whole.backward_data(dy, w)
@@ -115,7 +113,7 @@ def _backward(op, axes, dy, x, w, stride, padding, dilation, groups, needs):
 
 
 def _geometry(op, axes, x, w, stride, padding, dilation, groups):
-    """The checked arguments, a sequence's as an image's, and (OH, OW)."""
+    """The checked arguments, a sequence's as an image's, with `_sizes`."""
     x = _checks.array(op, "x", x, 2 + axes)
     w = _checks.array(op, "weight", w, 2 + axes, x)
     sizes = _sizes(op, axes, x.shape, w.shape, stride, padding, dilation, groups)
@@ -124,7 +122,7 @@ def _geometry(op, axes, x, w, stride, padding, dilation, groups):
 
 @_checks.remembered
 def _sizes(op, axes, x_shape, w_shape, stride, padding, dilation, groups):
-    """(OH, OW), and the checked numbers."""
+    """(OH, OW), the checked numbers, and whether the kernel is as large as the image."""
     groups = _checks.count(op, "groups", groups)
     channels, outputs = x_shape[1], w_shape[0]
     if channels % groups or outputs % groups:
@@ -155,4 +153,5 @@ def _sizes(op, axes, x_shape, w_shape, stride, padding, dilation, groups):
                 f"x with its padding only over {size + 2 * p} (x: {x_shape}, padding {p})"
             )
         y_size.append((size + 2 * p - reach) // s + 1)
-    return tuple(y_size), stride, padding, dilation, groups
+    whole = _whole.fits(image, window, tuple(y_size), padding, groups)
+    return tuple(y_size), stride, padding, dilation, groups, whole
