@@ -13,10 +13,10 @@ which the training pictures resemble the drawing, and chance.
 """
 
 import numpy as np
-from _emoji import Emoji, Seen, learn_from, lit, nearest, standardized, word_spotter
+from _emoji import Emoji, Seen, learn, lit, nearest, standardized, word_spotter
 from _example import BLUE, GREY, INK, ORANGE, RED, curves, figure, legend, options, save
 
-from fastnn import no_grad
+from fastnn import nn, no_grad
 from fastnn.models.alignment import Alignment, ranking_loss, ranks, recall, score_all, similarity
 from fastnn.training import predict
 
@@ -52,7 +52,7 @@ def draw_words(panels, picture, name, maps):
 
 
 def main(argv=None):
-    arguments = options(__doc__, argv, spotting=(30, 5), epochs=(30, 10))
+    arguments = options(__doc__, argv, spotting=(30, 5), epochs=(60, 10), batch=(128, 32))
     emoji = Emoji(every=24 if arguments.quick else 1)
     count = len(emoji.names)
     _, lengths, after = emoji.numbers
@@ -65,10 +65,18 @@ def main(argv=None):
     results = {title: report(title, of) for title, of in found.items()}
     encoder = word_spotter(emoji, arguments.spotting).encoder
     models = {
-        title: Alignment(len(emoji.vocabulary), grid=grid, encoder=Seen(encoder))
+        title: Alignment(len(emoji.vocabulary), grid=grid, dropout=0.1, encoder=Seen(encoder))
         for title, grid in GRIDS.items()
     }
-    learn_from(encoder, "both", models, emoji, loss, epochs=arguments.epochs)
+
+    def total(models, pixels, *words):
+        maps = predict(encoder, pixels)
+        return sum(loss(model, maps, *words) for model in models.values())
+
+    learn(
+        "both", nn.ModuleDict(models), emoji, total, epochs=arguments.epochs,
+        batch_size=arguments.batch, lr=2e-3 if arguments.quick else 4e-3,
+    )  # fmt: skip
     test = predict(encoder, standardized(emoji.test))
     for title, model in models.items():
         found[title] = ranks(score_all(model, test, after, lengths))
