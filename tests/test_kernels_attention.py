@@ -119,8 +119,9 @@ def test_nan_and_infinity_propagate(place, value):
         np.testing.assert_array_equal(np.isinf(o), np.isinf(expected))
 
 
-def test_any_strides():
-    arrays = inputs((2, 3, 20, 30, 5, 6), np.float32)
+@pytest.mark.parametrize("widths", [(5, 6), (19, 37)])  # fewer than a vector's lanes, and more
+def test_any_strides(widths):
+    arrays = inputs((2, 3, 20, 30, *widths), np.float32)
     right, gradients = compare(arrays)
     for i in range(4):
         for name, odd in odd_arrays(arrays[i]):

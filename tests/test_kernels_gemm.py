@@ -75,6 +75,15 @@ def test_blocks(m, n, k, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_every_height_of_a_packed_tile(dtype):
+    """A is packed where its product is large enough, here by rows or, transposed, by columns."""
+    for m in range(4, 32):
+        a, b = draw(m, 2500, dtype=dtype), draw(2500, 40, dtype=dtype, seed=1)
+        assert_product(gemm(a, b), a, b)
+        assert_product(gemm(np.ascontiguousarray(a.T), b, trans_a=True), a, b)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("shape", [(1, 40, 30), (40, 1, 30), (17, 35, 20), (60, 70, 900)])
 def test_transposes_and_epilogues(shape, activation, dtype):

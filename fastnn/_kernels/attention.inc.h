@@ -107,14 +107,24 @@ static void FN(attention_row_backward)(const attention_row_t *g, REAL *s, REAL *
     }
 }
 
-/* The sum of the products of n numbers, which lie a_step and b_step apart. */
+/* A vector of numbers that lie `step` apart. */
+ALWAYS_INLINE V FN(attention_load)(const REAL *a, ptrdiff_t step)
+{
+    if (step == 1) return LOAD(a);
+    V v = {0};
+    for (int j = 0; j < VLEN; j++) v[j] = a[j * step];
+    return v;
+}
+
+/* The sum of the products of n numbers, which lie a_step and b_step apart: in the same order, hence
+ * with the same bits, whatever the steps. */
 static REAL FN(attention_dot)(const REAL *a, ptrdiff_t a_step, const REAL *b, ptrdiff_t b_step,
                               ptrdiff_t n)
 {
     V sum = {0};
     ptrdiff_t i = 0;
-    if (a_step == 1 && b_step == 1)
-        for (; i <= n - VLEN; i += VLEN) sum += LOAD(a + i) * LOAD(b + i);
+    for (; i <= n - VLEN; i += VLEN)
+        sum += FN(attention_load)(a + i * a_step, a_step) * FN(attention_load)(b + i * b_step, b_step);
     double total = 0;
     for (; i < n; i++) total += (double)a[i * a_step] * (double)b[i * b_step];
     for (int j = 0; j < VLEN; j++) total += (double)sum[j];

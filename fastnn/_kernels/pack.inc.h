@@ -118,7 +118,7 @@ static inline void TRANSPOSE_HALF(const REAL *in, ptrdiff_t stride, REAL *out)
 static void PACK_PANEL(const REAL *in, ptrdiff_t k_stride, ptrdiff_t stride, ptrdiff_t k,
                        ptrdiff_t columns, ptrdiff_t width, REAL *out)
 {
-    if (stride == 1 && columns == 2 * VLEN) {
+    if (stride == 1 && columns == 2 * VLEN && width == columns) {
         PACK_WHOLE(in, k_stride, k, 1, 0, out);
     } else if (stride == 1) {
         PACK_ROWS(in, k_stride, k, columns, width, out);
