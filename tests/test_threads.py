@@ -47,8 +47,13 @@ def test_every_kernel(name, dtype):
 def test_eight_threads_have_work(name):
     """Else `test_every_kernel` would compare a kernel with itself."""
     args, kwargs = arguments(name, np.float32, n=LARGE)
+    expected = 1 if name in SERIAL else 8
     with fastnn.num_threads(8):
-        assert team(lambda: run(name, args, kwargs)) == (1 if name in SERIAL else 8)
+        # Another try where a thread of an earlier pool ended meanwhile: it is missing in the count.
+        teams = [team(lambda: run(name, args, kwargs))]
+        while expected not in teams and len(teams) < 5:
+            teams.append(team(lambda: run(name, args, kwargs)))
+    assert expected in teams
 
 
 def team(call):

