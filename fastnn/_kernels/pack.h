@@ -36,7 +36,7 @@
 #define INDEX_f32 v_i32
 #define INDEX_f64 v_i64
 
-#define PACK_AHEAD 12 /* rows */
+#define PACK_AHEAD 12 /* rows: of 512 outputs' weights, 2 KiB apart, fewer would wait for memory */
 
 #define TEMPLATE "pack.inc.h"
 #include "each_dtype.h"

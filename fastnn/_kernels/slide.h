@@ -1,6 +1,6 @@
 /* Register tiles that slide along a row of the image: kernels three wide, of stride 1, whose outputs
  * fill one vector. In the tile of tile.h a value of x then meets a single vector of weights, and what
- * limits it are loads: 70 % of the peak, measured on Zen 5. Here a value that has been broadcast
+ * limits it are loads, one for each product. Here a value that has been broadcast
  * meets the vectors of all three taps, for the outputs to its left, above it and to its right.
  *
  *   slide_run     C[i, :] = init[i, :] + sum over spans q, positions p < length, taps s

@@ -18,7 +18,7 @@
             const REAL *ai = near ? a + i : a + row[i];                               \
             UNROLL(4) for (int s = 0; s < (steps); s++) {                             \
                 const V av = ai[s * a_step] - (V){0};                                 \
-                UNROLL(2) for (int j = 0; j < vecs; j++) \
+                UNROLL(2) for (int j = 0; j < vecs; j++)                              \
                     acc[(first) + i][j] += av * bv[s][j];                             \
             }                                                                         \
         }                                                                             \
@@ -37,7 +37,8 @@
                 UNROLL(4) for (int chain = 0; chain < chains; chain++)        \
                     TILE_STEP(chain * rows, 1);                               \
         else if (vecs == 1 && !near)                                          \
-            for (; p < (steps) - (SHARE - 1); p += SHARE) TILE_STEP(0, SHARE); \
+            for (; p < (steps) - (SHARE - 1); p += SHARE)                     \
+                TILE_STEP(0, SHARE);                                          \
         for (; p < (steps); p++) TILE_STEP(0, 1);                             \
     } while (0)
 
